@@ -1,0 +1,112 @@
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { PlatformError } from '../errors.ts';
+import { measureClientRpc, traceClientRpc } from '../telemetry.ts';
+import { type RequestOf, type ResponseOf, type RpcDefinition } from './definition.ts';
+import { intercept, type Origin, type Rpc } from './interceptor.ts';
+import { errorFromMetadata, originToMetadata } from './metadata.ts';
+import { maxMessageBytes } from './server.ts';
+
+/** How long a call may take when neither the call nor its origin says. */
+const defaultDeadlineMs = 5_000;
+
+/** A typed client: one async function per RPC. */
+export type RpcClient<Definition extends RpcDefinition> = {
+  [Method in keyof Definition]: (
+    request: RequestOf<Definition[Method]>,
+    origin: Origin,
+    options?: CallOptions,
+  ) => Promise<ResponseOf<Definition[Method]>>;
+};
+
+/** How one call differs from the default. */
+export interface CallOptions {
+  /** Milliseconds until the call fails with UPSTREAM_ERROR; never longer than the origin's own deadline. */
+  deadlineMs?: number;
+}
+
+/** A connection to one service at one address, shared by any number of clients. Connects when first used, and again when lost. */
+export class RpcChannel {
+  readonly #client: Client;
+
+  /** @param address host:port; behind a DNS name with several addresses, calls go round robin */
+  constructor(address: string) {
+    this.#client = new Client(`dns:///${address}`, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': maxMessageBytes,
+      'grpc.max_send_message_length': maxMessageBytes,
+      'grpc.keepalive_time_ms': 30_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 2_000,
+      'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+    });
+  }
+
+  /** A typed client of a service behind this connection. Reads are tried again when the service was unreachable. */
+  client<Definition extends RpcDefinition>(definition: Definition): RpcClient<Definition> {
+    const methods = Object.entries(definition).map(([name, method]) => {
+      const attempts = isRead(method.path) ? 3 : 1;
+      const run = intercept([traceClientRpc, measureClientRpc], (rpc) => this.#attempt(method, rpc, attempts));
+      const call = (request: unknown, origin: Origin, options?: CallOptions) =>
+        run({ path: method.path, request, origin: { ...origin, deadline: earliest(origin.deadline, options) } });
+      return [name, call] as const;
+    });
+    return Object.fromEntries(methods) as unknown as RpcClient<Definition>;
+  }
+
+  /** Close the connection; calls in flight fail. */
+  close(): void {
+    this.#client.close();
+  }
+
+  async #attempt(method: RpcDefinition[string], rpc: Rpc, attempts: number): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#send(method, rpc);
+      } catch (thrown) {
+        const error = thrown as ServiceError;
+        const retry = error.code === status.UNAVAILABLE && attempt < attempts && !error.metadata?.get('platform-error-bin')[0];
+        if (!retry) throw toPlatformError(error, rpc.path);
+        await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt * (0.5 + Math.random())));
+      }
+    }
+  }
+
+  #send(method: RpcDefinition[string], { path, request, origin }: Rpc): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const call = this.#client.makeUnaryRequest(
+        path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        originToMetadata(origin),
+        { deadline: origin.deadline ?? Date.now() + defaultDeadlineMs },
+        (error, response) => (error ? reject(error) : resolve(response)),
+      );
+      origin.signal?.addEventListener('abort', () => call.cancel(), { once: true });
+    });
+  }
+}
+
+/** Reads by name change nothing, so sending one twice is harmless. */
+function isRead(path: string): boolean {
+  return /\/(Get|List|Check|Diagnose)[A-Za-z]*$/.test(path);
+}
+
+function earliest(inherited: Date | undefined, options: CallOptions | undefined): Date {
+  const own = Date.now() + (options?.deadlineMs ?? defaultDeadlineMs);
+  return new Date(inherited ? Math.min(own, inherited.getTime()) : own);
+}
+
+function toPlatformError(error: ServiceError, path: string): PlatformError {
+  const carried = error.metadata && errorFromMetadata(error.metadata, error.details, error);
+  if (carried) return carried;
+  const service = path.slice(1, path.lastIndexOf('/')).split('.').at(-1);
+  if (error.code === status.UNAVAILABLE) {
+    return new PlatformError('SERVICE_UNAVAILABLE', `${service} cannot be reached`, { service }, error);
+  }
+  if (error.code === status.DEADLINE_EXCEEDED || error.code === status.CANCELLED) {
+    return new PlatformError('UPSTREAM_ERROR', `${service} did not answer in time`, { service }, error);
+  }
+  return PlatformError.from(error);
+}
+

@@ -1,0 +1,31 @@
+import type { Caller } from '../caller.ts';
+
+/** From where a call comes: carried in metadata from the gateway through every service that takes part. */
+export interface Origin {
+  caller: Caller;
+  /** Id of the request that started it all, as in X-Request-ID. */
+  requestId: string;
+  /** When the caller stops waiting. */
+  deadline?: Date;
+  /** Aborts when the caller has gone. */
+  signal?: AbortSignal;
+}
+
+/** One unary call, on either side. */
+export interface Rpc {
+  /** Full method name: "/platform.v1.TaskService/GetTask". */
+  path: string;
+  request: unknown;
+  origin: Origin;
+}
+
+/** Cross-cutting work around a call, on the server's and on the client's side alike. The first of a list is the outermost. */
+export type Interceptor = (next: (rpc: Rpc) => Promise<unknown>) => (rpc: Rpc) => Promise<unknown>;
+
+/** A call with all interceptors around it. */
+export function intercept(
+  interceptors: readonly Interceptor[],
+  handler: (rpc: Rpc) => Promise<unknown>,
+): (rpc: Rpc) => Promise<unknown> {
+  return interceptors.reduceRight((next, interceptor) => interceptor(next), handler);
+}

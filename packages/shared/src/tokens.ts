@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import jwt from 'jsonwebtoken';
+import { type Caller, permissionsOf, type Role } from './caller.ts';
+import { PlatformError } from './errors.ts';
+import { newId } from './ids.ts';
+
+/** What a token says. */
+export interface TokenClaims {
+  /** Id of the user. */
+  sub: string;
+  username: string;
+  role: Role;
+  /** Id of the token. */
+  jti: string;
+  iat: number;
+  exp: number;
+}
+
+/** Name of a secret that may be shown: the first 8 hexadecimal digits of its SHA-256. Names the key in a token's header. */
+export function keyId(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex').slice(0, 8);
+}
+
+/** The secret that a token's header names, among those accepted. Undefined for a token that none of them signed. */
+export function secretForToken(secrets: readonly string[], token: string): string | undefined {
+  const decoded = jwt.decode(token, { complete: true });
+  return secrets.find((secret) => keyId(secret) === decoded?.header.kid);
+}
+
+/** A JWT (HS256) for a user, signed with the first of the secrets. */
+export function signToken(
+  secrets: readonly string[],
+  user: { id: string; username: string; role: Role },
+  expiresInSeconds: number,
+): string {
+  const secret = secrets[0];
+  if (!secret) throw new Error('no secret to sign tokens with');
+  return jwt.sign({ username: user.username, role: user.role }, secret, {
+    algorithm: 'HS256',
+    keyid: keyId(secret),
+    subject: user.id,
+    jwtid: newId(),
+    expiresIn: expiresInSeconds,
+  });
+}
+
+/** The caller that a token's claims stand for. */
+export function callerOf(claims: Pick<TokenClaims, 'sub' | 'role'>, sessionId?: string): Caller {
+  const caller = { user_id: claims.sub, role: claims.role, permissions: permissionsOf[claims.role] };
+  return sessionId === undefined ? caller : { ...caller, session_id: sessionId };
+}
+
+/** The claims of a token. @throws PlatformError AUTH_TOKEN_INVALID for anything but a token that we signed and that is not expired */
+export function verifyToken(secrets: readonly string[], token: string): TokenClaims {
+  const secret = secretForToken(secrets, token);
+  try {
+    if (!secret) throw new Error('unknown key');
+    const claims = jwt.verify(token, secret, { algorithms: ['HS256'] }) as unknown as TokenClaims;
+    if (!Object.hasOwn(permissionsOf, claims.role)) throw new Error('unknown role');
+    return claims;
+  } catch (cause) {
+    throw new PlatformError('AUTH_TOKEN_INVALID', 'The token is invalid or expired', {}, cause);
+  }
+}
