@@ -19,7 +19,11 @@ export const errorKinds = {
   VALIDATION_REQUIRED_FIELD: kind(422, GrpcStatus.INVALID_ARGUMENT, 'A required field is missing'),
   VALIDATION_INVALID_FORMAT: kind(422, GrpcStatus.INVALID_ARGUMENT, 'The format of a field is invalid'),
   VALIDATION_VALUE_TOO_LONG: kind(422, GrpcStatus.INVALID_ARGUMENT, 'The value of a field exceeds its maximum length'),
-  VALIDATION_VALUE_TOO_SHORT: kind(422, GrpcStatus.INVALID_ARGUMENT, 'The value of a field is below its minimum length'),
+  VALIDATION_VALUE_TOO_SHORT: kind(
+    422,
+    GrpcStatus.INVALID_ARGUMENT,
+    'The value of a field is below its minimum length',
+  ),
   REQUEST_MALFORMED: kind(400, GrpcStatus.INVALID_ARGUMENT, 'The request cannot be read, for example broken JSON'),
   REQUEST_TOO_LARGE: kind(413, GrpcStatus.OUT_OF_RANGE, 'The request body exceeds the limit'),
   RESOURCE_NOT_FOUND: kind(404, GrpcStatus.NOT_FOUND, 'The requested resource does not exist'),

@@ -1,7 +1,7 @@
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { PlatformError } from '../errors.ts';
 import { measureClientRpc, traceClientRpc } from '../telemetry.ts';
-import { type RequestOf, type ResponseOf, type RpcDefinition } from './definition.ts';
+import type { RequestOf, ResponseOf, RpcDefinition } from './definition.ts';
 import { intercept, type Origin, type Rpc } from './interceptor.ts';
 import { errorFromMetadata, originToMetadata } from './metadata.ts';
 import { maxMessageBytes } from './server.ts';
@@ -64,7 +64,8 @@ export class RpcChannel {
         return await this.#send(method, rpc);
       } catch (thrown) {
         const error = thrown as ServiceError;
-        const retry = error.code === status.UNAVAILABLE && attempt < attempts && !error.metadata?.get('platform-error-bin')[0];
+        const retry =
+          error.code === status.UNAVAILABLE && attempt < attempts && !error.metadata?.get('platform-error-bin')[0];
         if (!retry) throw toPlatformError(error, rpc.path);
         await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt * (0.5 + Math.random())));
       }
@@ -109,4 +110,3 @@ function toPlatformError(error: ServiceError, path: string): PlatformError {
   }
   return PlatformError.from(error);
 }
-

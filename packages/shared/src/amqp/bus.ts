@@ -1,0 +1,196 @@
+import { setTimeout as setTimer } from 'node:timers';
+import { setTimeout } from 'node:timers/promises';
+import { context, propagation, SpanKind } from '@opentelemetry/api';
+import {
+  type ChannelModel,
+  type ConfirmChannel,
+  type ConsumeMessage,
+  connect,
+  type RecoveringChannelModel,
+} from 'amqplib';
+import { type AnyEvent, type PlatformEvent, routingKey } from '../events.ts';
+import type { Logger } from '../logger.ts';
+import { inSpan } from '../telemetry.ts';
+import { KeptChannel } from './kept-channel.ts';
+import { declareTopology, durableQueue, type Names, namesFor, type Priority } from './topology.ts';
+
+/** How long the broker may take to confirm a message, in milliseconds. */
+const confirmTimeoutMs = 10_000;
+/** Longest pause before a handler that failed is tried again, in milliseconds. */
+const maxRetryDelayMs = 30_000;
+
+/** An execution that waits to be claimed. A hint: the truth is in the database of task-service. */
+export interface JobMessage {
+  execution_id: string;
+  generation: number;
+}
+
+/** An order to all runners. */
+export interface ControlMessage {
+  order: 'cancel';
+  /** Id of an execution or a direct command. */
+  command_id: string;
+}
+
+/** Where a subscription gets its messages from. */
+export interface Subscription {
+  /** A durable queue shared by the replicas of one service; absent: a queue of this process alone, gone with it. */
+  queue?: string;
+  /** Exchange that the queue is bound to. */
+  exchange: 'events' | 'control';
+  /** Routing patterns; see eventPattern. */
+  patterns: readonly string[];
+  /** Messages that are handled at once. */
+  prefetch: number;
+}
+
+/** Options of one message. */
+interface Delivery {
+  messageId?: string;
+  persistent: boolean;
+}
+
+/** The connection of one process to RabbitMQ. Reconnects by itself. */
+export class Bus implements AsyncDisposable {
+  readonly names: Names;
+  readonly #connection: RecoveringChannelModel;
+  readonly #publisher: KeptChannel;
+  readonly #log: Logger;
+
+  private constructor(connection: RecoveringChannelModel, publisher: KeptChannel, names: Names, log: Logger) {
+    this.#connection = connection;
+    this.#publisher = publisher;
+    this.names = names;
+    this.#log = log;
+  }
+
+  /** Connect and declare the topology. Waits for a broker that is not there yet. */
+  static async connect(url: string, prefix: string, log: Logger): Promise<Bus> {
+    const names = namesFor(prefix);
+    const connection = await connect(url, {
+      recovery: {
+        maxDelay: 5_000,
+        waitForConnect: false,
+        setup: async (model: ChannelModel) => {
+          const channel = await model.createChannel();
+          await declareTopology(channel, names);
+          await channel.close();
+        },
+      },
+    });
+    connection.on('connect-failed', (err) => log.warn({ err: err.message }, 'broker cannot be reached'));
+    connection.on('disconnect', (err) => log.warn({ err: err?.message }, 'broker disconnected'));
+    connection.on('connect', () => log.debug('broker connected'));
+    connection.on('error', (err) => log.warn({ err }, 'broker connection failed'));
+    await connection.waitForConnect();
+    const publisher = await KeptChannel.open(connection, async () => {}, log);
+    return new Bus(connection, publisher, names, log);
+  }
+
+  /** Whether messages can be sent now. */
+  get connected(): boolean {
+    return this.#publisher.current !== undefined;
+  }
+
+  /** Tell a fact. Resolves when the broker has it; rejects when it has not within 10 s. Output is transient, the rest persistent. */
+  publishEvent(event: PlatformEvent): Promise<void> {
+    const persistent = event.type !== 'command.output';
+    return this.#publish(this.names.events, routingKey(event as AnyEvent), event, { messageId: event.id, persistent });
+  }
+
+  /** Announce an execution to the runners. */
+  publishJob(priority: Priority, job: JobMessage): Promise<void> {
+    return this.#publish(this.names.executions, priority, job, { persistent: true });
+  }
+
+  /** Give an order to all runners that are there now. */
+  publishControl(message: ControlMessage): Promise<void> {
+    return this.#publish(this.names.control, '', message, { persistent: false });
+  }
+
+  /** A channel of one's own, for consumers that decide themselves what to take. */
+  openChannel(setUp: (channel: ConfirmChannel) => Promise<void>): Promise<KeptChannel> {
+    return KeptChannel.open(this.#connection, setUp, this.#log);
+  }
+
+  /**
+   * Handle messages. A handler that throws is tried again with growing pauses until it succeeds, while the broker keeps
+   * the message; a message that is not JSON goes to the dead letters at once.
+   */
+  subscribe<Message>(
+    subscription: Subscription,
+    handler: (message: Message, redelivered: boolean) => Promise<void>,
+  ): Promise<KeptChannel> {
+    return this.openChannel(async (channel) => {
+      const closed = new AbortController();
+      channel.once('close', () => closed.abort());
+      const queue = await this.#declareQueue(channel, subscription);
+      await channel.prefetch(subscription.prefetch);
+      await channel.consume(queue, (delivery) => {
+        if (delivery === null) void channel.close().catch(() => {});
+        else void this.#handle(channel, closed.signal, delivery, handler);
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#publisher[Symbol.asyncDispose]();
+    await this.#connection.close();
+  }
+
+  async #declareQueue(channel: ConfirmChannel, { queue, exchange, patterns }: Subscription): Promise<string> {
+    const declared = queue
+      ? await channel.assertQueue(queue, durableQueue(this.names))
+      : await channel.assertQueue('', { exclusive: true, autoDelete: true });
+    for (const pattern of patterns) await channel.bindQueue(declared.queue, this.names[exchange], pattern);
+    return declared.queue;
+  }
+
+  async #handle<Message>(
+    channel: ConfirmChannel,
+    closed: AbortSignal,
+    delivery: ConsumeMessage,
+    handler: (message: Message, redelivered: boolean) => Promise<void>,
+  ): Promise<void> {
+    let message: Message;
+    try {
+      message = JSON.parse(delivery.content.toString());
+    } catch {
+      this.#log.error(
+        { routing_key: delivery.fields.routingKey },
+        'a message that is not JSON goes to the dead letters',
+      );
+      return channel.reject(delivery, false);
+    }
+    const parent = propagation.extract(context.active(), delivery.properties.headers ?? {});
+    const name = `consume ${delivery.fields.exchange}`;
+    for (let attempt = 0; !closed.aborted; attempt++) {
+      try {
+        await context.with(parent, () =>
+          inSpan(name, SpanKind.CONSUMER, () => handler(message, delivery.fields.redelivered)),
+        );
+        if (!closed.aborted) channel.ack(delivery);
+        return;
+      } catch (err) {
+        this.#log.warn({ err, routing_key: delivery.fields.routingKey, attempt }, 'a message could not be handled yet');
+        await setTimeout(Math.min(maxRetryDelayMs, 200 * 2 ** attempt), undefined, { signal: closed }).catch(() => {});
+      }
+    }
+  }
+
+  #publish(exchange: string, key: string, body: unknown, { messageId, persistent }: Delivery): Promise<void> {
+    const headers: Record<string, string> = {};
+    propagation.inject(context.active(), headers);
+    return new Promise((resolve, reject) => {
+      const channel = this.#publisher.current;
+      if (!channel) return reject(new Error('the broker is not connected'));
+      const timer = setTimer(() => reject(new Error('the broker did not confirm in time')), confirmTimeoutMs);
+      const options = { persistent, headers, contentType: 'application/json', ...(messageId ? { messageId } : {}) };
+      channel.publish(exchange, key, Buffer.from(JSON.stringify(body)), options, (error) => {
+        clearTimeout(timer);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+}

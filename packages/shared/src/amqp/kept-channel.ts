@@ -1,0 +1,75 @@
+import type { ConfirmChannel, RecoveringChannelModel } from 'amqplib';
+import type { Logger } from '../logger.ts';
+
+/** Pause before a channel that was closed is opened again, in milliseconds. */
+const reopenDelayMs = 500;
+
+/**
+ * A channel that is opened again whenever it or its connection is lost. What the channel needs (prefetch, queues,
+ * consumers) belongs into its set-up, which runs each time.
+ */
+export class KeptChannel implements AsyncDisposable {
+  readonly #connection: RecoveringChannelModel;
+  readonly #setUp: (channel: ConfirmChannel) => Promise<void>;
+  readonly #log: Logger;
+  #current: ConfirmChannel | undefined;
+  #disposed = false;
+
+  private constructor(
+    connection: RecoveringChannelModel,
+    setUp: (channel: ConfirmChannel) => Promise<void>,
+    log: Logger,
+  ) {
+    this.#connection = connection;
+    this.#setUp = setUp;
+    this.#log = log;
+  }
+
+  /** Resolves when the channel was set up for the first time. */
+  static async open(
+    connection: RecoveringChannelModel,
+    setUp: (channel: ConfirmChannel) => Promise<void>,
+    log: Logger,
+  ): Promise<KeptChannel> {
+    const kept = new KeptChannel(connection, setUp, log);
+    await kept.#openOnce();
+    return kept;
+  }
+
+  /** The channel; undefined while it is being opened again. */
+  get current(): ConfirmChannel | undefined {
+    return this.#current;
+  }
+
+  /** Close for good. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    const channel = this.#current;
+    this.#current = undefined;
+    await channel?.close().catch(() => {});
+  }
+
+  async #openOnce(): Promise<void> {
+    const channel = await this.#connection.createConfirmChannel();
+    channel.on('error', (err) => this.#log.warn({ err }, 'broker channel failed'));
+    channel.once('close', () => {
+      this.#current = undefined;
+      if (!this.#disposed) setTimeout(() => this.#reopen(), reopenDelayMs);
+    });
+    await this.#setUp(channel);
+    this.#current = channel;
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#disposed) return;
+    // A failed set-up closes the channel, whose close event leads back here; a failed open has to do it itself.
+    const opened = await this.#openOnce().then(
+      () => true,
+      (err) => {
+        this.#log.warn({ err }, 'broker channel cannot be opened');
+        return false;
+      },
+    );
+    if (!opened && !this.#disposed) setTimeout(() => this.#reopen(), reopenDelayMs);
+  }
+}

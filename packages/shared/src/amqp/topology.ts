@@ -1,0 +1,57 @@
+import type { Channel } from 'amqplib';
+
+/** The priorities that executions wait with, highest first. */
+export const priorities = ['high', 'normal', 'low'] as const;
+
+/** Priority of an execution. */
+export type Priority = (typeof priorities)[number];
+
+/** Names of everything that we declare on the broker, below one prefix. */
+export interface Names {
+  /** Topic exchange of facts. */
+  events: string;
+  /** Direct exchange of executions that wait, by priority. */
+  executions: string;
+  /** Fanout exchange of orders to the runners. */
+  control: string;
+  /** Fanout exchange and queue of messages that no consumer could read. */
+  deadLetters: string;
+  /** Queue of executions of one priority. */
+  executionQueue(priority: Priority): string;
+  /** Durable queue of one service for one purpose. */
+  serviceQueue(service: string, purpose: string): string;
+}
+
+/** The names below a prefix. */
+export function namesFor(prefix: string): Names {
+  return {
+    events: `${prefix}.events`,
+    executions: `${prefix}.executions`,
+    control: `${prefix}.control`,
+    deadLetters: `${prefix}.dead-letters`,
+    executionQueue: (priority) => `${prefix}.executions.${priority}`,
+    serviceQueue: (service, purpose) => `${prefix}.${service}.${purpose}`,
+  };
+}
+
+/** Arguments of every durable queue: replicated where the broker is a cluster, unreadable messages kept aside. */
+export function durableQueue(names: Names) {
+  return { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': names.deadLetters } };
+}
+
+/** Declare exchanges and shared queues. Idempotent; runs at every connect, so a broker that lost everything is whole again. */
+export async function declareTopology(channel: Channel, names: Names): Promise<void> {
+  await channel.assertExchange(names.events, 'topic', { durable: true });
+  await channel.assertExchange(names.executions, 'direct', { durable: true });
+  await channel.assertExchange(names.control, 'fanout', { durable: true });
+  await channel.assertExchange(names.deadLetters, 'fanout', { durable: true });
+  await channel.assertQueue(names.deadLetters, {
+    durable: true,
+    arguments: { 'x-queue-type': 'quorum', 'x-max-length': 10_000 },
+  });
+  await channel.bindQueue(names.deadLetters, names.deadLetters, '');
+  for (const priority of priorities) {
+    await channel.assertQueue(names.executionQueue(priority), durableQueue(names));
+    await channel.bindQueue(names.executionQueue(priority), names.executions, priority);
+  }
+}

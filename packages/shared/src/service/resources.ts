@@ -1,0 +1,71 @@
+import { Bus } from '../amqp/bus.ts';
+import { RpcChannel } from '../grpc/client.ts';
+import type { Logger } from '../logger.ts';
+import { connectMongo, type Mongo } from '../mongo.ts';
+import { readSettings } from '../settings.ts';
+
+const addressSettings = {
+  'project-service': 'PROJECT_SERVICE_ADDRESS',
+  'task-service': 'TASK_SERVICE_ADDRESS',
+  'command-runner': 'COMMAND_RUNNER_ADDRESS',
+  realtime: 'REALTIME_ADDRESS',
+} as const;
+
+/** An app that answers gRPC. */
+export type Owner = keyof typeof addressSettings;
+
+/** What a process holds of the outside world: acquired once, released in reverse order when the service stops. */
+export class Resources {
+  readonly #env: Record<string, string | undefined>;
+  readonly #log: Logger;
+  readonly #stack: AsyncDisposableStack;
+  readonly #channels = new Map<Owner, RpcChannel>();
+  /** The service's own database, once asked for. */
+  mongo: Mongo | undefined;
+  /** The broker, once asked for. */
+  bus: Bus | undefined;
+
+  constructor(env: Record<string, string | undefined>, log: Logger, stack: AsyncDisposableStack) {
+    this.#env = env;
+    this.#log = log;
+    this.#stack = stack;
+  }
+
+  /** Connect to the service's own database. @param name what follows the prefix: "tasks" */
+  async connectMongo(name: string): Promise<Mongo> {
+    const { MONGODB_URI } = readSettings(['MONGODB_URI'], this.#env);
+    this.mongo = this.#stack.use(await connectMongo(MONGODB_URI, name, this.#log));
+    return this.mongo;
+  }
+
+  /** Connect to the broker. */
+  async connectBus(): Promise<Bus> {
+    const { AMQP_URL, AMQP_PREFIX } = readSettings(['AMQP_URL', 'AMQP_PREFIX'], this.#env);
+    this.bus = this.#stack.use(await Bus.connect(AMQP_URL, AMQP_PREFIX, this.#log));
+    return this.bus;
+  }
+
+  /** The connection to another app. */
+  channel(owner: Owner): RpcChannel {
+    const known = this.#channels.get(owner);
+    if (known) return known;
+    const setting = addressSettings[owner];
+    const channel = new RpcChannel(readSettings([setting], this.#env)[setting]);
+    this.#channels.set(owner, channel);
+    this.#stack.defer(() => channel.close());
+    return channel;
+  }
+
+  /** Let something be released when the service stops, before everything acquired earlier. */
+  use<Resource extends AsyncDisposable>(resource: Resource): Resource {
+    return this.#stack.use(resource);
+  }
+
+  /** Reasons why the service cannot work now. */
+  async unready(): Promise<string[]> {
+    const reasons: string[] = [];
+    if (this.bus && !this.bus.connected) reasons.push('the broker is not connected');
+    if (this.mongo) await this.mongo.ping().catch(() => reasons.push('the database does not answer'));
+    return reasons;
+  }
+}
