@@ -1,4 +1,4 @@
-import type { Model } from 'mongoose';
+import type { mongo } from 'mongoose';
 import type { Logger } from './logger.ts';
 
 /** Something that a write caused and that is to be told once the write is stored. */
@@ -28,15 +28,18 @@ const sweepLimit = 200;
  * is lost when the process dies at any line: what was not told is found by the sweep.
  */
 export class Outbox<Entry extends OutboxEntry> implements AsyncDisposable {
-  // Each mongoose model has a type of its own; the outbox uses no more of it than WithOutbox.
-  readonly #model: Model<WithOutbox<Entry>>;
+  readonly #documents: mongo.Collection<WithOutbox<Entry>>;
   readonly #tell: (entry: Entry) => Promise<void>;
   readonly #log: Logger;
   readonly #running = new Map<string, Promise<void>>();
 
-  /** @param tell makes an entry known; applying it twice must be harmless */
-  constructor(model: unknown, tell: (entry: Entry) => Promise<void>, log: Logger) {
-    this.#model = model as Model<WithOutbox<Entry>>;
+  /**
+   * @param collection of the aggregate, as the driver knows it
+   * @param tell makes an entry known; applying it twice must be harmless
+   */
+  constructor(collection: unknown, tell: (entry: Entry) => Promise<void>, log: Logger) {
+    // mongoose wraps the driver's collection and gives it a type of its own.
+    this.#documents = collection as mongo.Collection<WithOutbox<Entry>>;
     this.#tell = tell;
     this.#log = log;
   }
@@ -59,11 +62,9 @@ export class Outbox<Entry extends OutboxEntry> implements AsyncDisposable {
   /** Tell what was left behind by a crash or an outage. */
   async sweep(): Promise<void> {
     const before = new Date(Date.now() - leftAfterMs).toISOString();
-    const left = await this.#model
-      .find({ 'outbox.time': { $lt: before } } as object, { outbox: 1 })
-      .limit(sweepLimit)
-      .lean<WithOutbox<Entry>[]>();
-    await Promise.all(left.map((document) => this.flush(document)));
+    const filter = { 'outbox.time': { $lt: before } } as mongo.Filter<WithOutbox<Entry>>;
+    const left = await this.#documents.find(filter, { projection: { outbox: 1 }, limit: sweepLimit }).toArray();
+    await Promise.all(left.map(({ _id, outbox }) => this.flush({ _id: String(_id), outbox })));
   }
 
   /** Waits for what is being told. */
@@ -82,8 +83,9 @@ export class Outbox<Entry extends OutboxEntry> implements AsyncDisposable {
       this.#log.warn({ err, document: _id }, 'an event waits in the outbox');
     }
     if (told.length === 0) return;
-    await this.#model
-      .updateOne({ _id }, { $pull: { outbox: { id: { $in: told } } } } as object, { timestamps: false })
+    const pull = { $pull: { outbox: { id: { $in: told } } } } as unknown as mongo.UpdateFilter<WithOutbox<Entry>>;
+    await this.#documents
+      .updateOne({ _id } as mongo.Filter<WithOutbox<Entry>>, pull)
       .catch((err) => this.#log.warn({ err, document: _id }, 'told events stay in the outbox and will be told again'));
   }
 }
