@@ -1,0 +1,17 @@
+import type { CheckAccessRequest, ProjectAccess } from '@claude-cli/proto/platform/v1/projects';
+import type { Call } from '@claude-cli/shared/grpc/server';
+import type { Context } from '../context.ts';
+import { projectNotFound, roleIn } from './project.ts';
+
+/** What the caller may do in a project. */
+export async function checkAccess(
+  ctx: Context,
+  { project_id }: CheckAccessRequest,
+  call: Call,
+): Promise<ProjectAccess> {
+  const fields = { members: 1, status: 1, resource_limits: 1 };
+  const project = await ctx.projects.findOne({ _id: project_id, deleted_at: null }, fields).lean();
+  if (!project) throw projectNotFound(project_id);
+  const role = roleIn(project, call.caller);
+  return { role, status: project.status, resource_limits: project.resource_limits };
+}
