@@ -25,6 +25,8 @@ export const errorKinds = {
     'The value of a field is below its minimum length',
   ),
   REQUEST_MALFORMED: kind(400, GrpcStatus.INVALID_ARGUMENT, 'The request cannot be read, for example broken JSON'),
+  METHOD_NOT_ALLOWED: kind(405, GrpcStatus.UNIMPLEMENTED, 'The address does not answer this HTTP method'),
+  UNSUPPORTED_MEDIA_TYPE: kind(415, GrpcStatus.INVALID_ARGUMENT, 'The body is not of a type that is read'),
   REQUEST_TOO_LARGE: kind(413, GrpcStatus.OUT_OF_RANGE, 'The request body exceeds the limit'),
   RESOURCE_NOT_FOUND: kind(404, GrpcStatus.NOT_FOUND, 'The requested resource does not exist'),
   RESOURCE_ALREADY_EXISTS: kind(409, GrpcStatus.ALREADY_EXISTS, 'A resource with the same identifier exists'),
