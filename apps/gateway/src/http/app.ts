@@ -1,0 +1,111 @@
+import { PlatformError } from '@claude-cli/shared/errors';
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
+import helmet from 'helmet';
+import type { GatewayContext } from '../context.ts';
+import { shapeOf } from '../contract/endpoints.ts';
+import type { Meta } from '../contract/serializer.ts';
+import { version } from '../version.ts';
+import { type Authenticate, callerFrom, createAuthentication } from './authentication.ts';
+import { jsonBody } from './body.ts';
+import { errorText, sendJson } from './envelope.ts';
+import { errorHandler } from './errors.ts';
+import { observe } from './metrics.ts';
+import type { Operation } from './operations.ts';
+import { type Page, paginate } from './pagination.ts';
+
+/** The HTTP application: every operation as a route, and an answer in the envelope for everything else. */
+export function createApp(ctx: GatewayContext, operations: readonly Operation[]): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', false);
+  app.set('case sensitive routing', true);
+
+  app.use(observe(ctx));
+  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: apiPolicy } }));
+  app.use(neverStored);
+  addRoutes(app, ctx, operations);
+  app.use('/ws', upgradeRequired);
+  app.use(notFound);
+  app.use(errorHandler(ctx.log));
+  return app;
+}
+
+// Answers are data: whoever opens one in a browser gets no script, no frame and no form out of it.
+const apiPolicy = { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"], 'form-action': ["'none'"] };
+
+function addRoutes(app: Express, { config }: GatewayContext, operations: readonly Operation[]): void {
+  const authenticate = createAuthentication(config.JWT_SECRET);
+  const readBody = jsonBody(config.BODY_LIMIT_BYTES);
+  for (const sameUrls of Map.groupBy(operations, ({ path }) => shapeOf(path)).values()) {
+    for (const operation of sameUrls) {
+      const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
+      const verb = operation.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete';
+      app[verb](path, ...handlersOf(operation, authenticate, readBody));
+    }
+    const [{ path } = { path: '' }] = sameUrls;
+    app.all(path.replaceAll(/\{(\w+)\}/g, ':$1'), otherMethods(path, sameUrls));
+  }
+}
+
+function handlersOf(operation: Operation, authenticate: Authenticate, readBody: RequestHandler[]): RequestHandler[] {
+  const nameRoute: RequestHandler = (_request, response, next) => {
+    response.locals.route = operation.path;
+    next();
+  };
+  return [
+    nameRoute,
+    ...authenticate(operation.access),
+    ...(operation.input === 'body' ? readBody : []),
+    (request, response) => answer(operation, request, response),
+  ];
+}
+
+async function answer(operation: Operation, request: Request, response: Response): Promise<void> {
+  const query = queryOf(request);
+  const message = operation.read({ params: request.params as Record<string, string>, query, body: request.body });
+  const requestId: string = response.locals.requestId;
+  const left = new AbortController();
+  response.once('close', () => left.abort());
+  if (response.destroyed) return;
+  const data = await operation.call(message, {
+    caller: callerFrom(request),
+    requestId,
+    deadline: new Date(Date.now() + operation.deadlineMs),
+    signal: left.signal,
+  });
+  const meta: Meta = { timestamp: new Date().toISOString(), request_id: requestId, version };
+  const whole = operation.paginated ? paginate(operation, message, query, data as Page) : data;
+  sendJson(response, operation.status, operation.serialize({ data: whole, error: null, meta }));
+}
+
+function queryOf({ url }: Request): string {
+  const start = url.indexOf('?');
+  return start === -1 ? '' : url.slice(start + 1);
+}
+
+const neverStored: RequestHandler = (_request, response, next) => {
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+};
+
+function otherMethods(path: string, operations: readonly Operation[]): RequestHandler {
+  const allowed = operations.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+  return (request, response) => {
+    response.locals.route = path;
+    if (request.method === 'OPTIONS') return void response.setHeader('Allow', `${allowed}, OPTIONS`).status(204).end();
+    throw new PlatformError('METHOD_NOT_ALLOWED', `${request.method} is not allowed here`, { allowed });
+  };
+}
+
+const upgradeRequired: RequestHandler = (_request, response) => {
+  response.locals.route = '/ws';
+  response.setHeader('Upgrade', 'websocket');
+  response.setHeader('Connection', 'Upgrade');
+  const error = new PlatformError('WEBSOCKET_CONNECTION_FAILED', 'This address answers WebSocket connections only');
+  sendJson(response, 426, errorText(error, response.locals.requestId));
+};
+
+const notFound: RequestHandler = () => {
+  throw new PlatformError('RESOURCE_NOT_FOUND', 'There is nothing at this address');
+};

@@ -1,0 +1,48 @@
+import { metrics } from '@claude-cli/shared/telemetry';
+import type { RequestHandler } from 'express';
+// biome-ignore lint/correctness/noUndeclaredDependencies: packages/shared declares it beside the registry extended here
+import { Gauge, Histogram } from 'prom-client';
+import type { GatewayContext } from '../context.ts';
+import { requestIdFrom } from './request-id.ts';
+
+const duration = new Histogram({
+  name: 'http_request_duration_seconds',
+  help: 'Duration of HTTP requests by method, route template and status',
+  labelNames: ['method', 'route', 'status'] as const,
+  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  registers: [metrics],
+});
+
+const inFlight = new Gauge({
+  name: 'http_requests_in_flight',
+  help: 'HTTP requests that are being answered',
+  registers: [metrics],
+});
+
+/** Status that the log shows for a caller who left before the answer. */
+const clientClosed = 499;
+
+/** Names each request, and measures and logs it when it is over. Routes put their template into `locals.route`. */
+export function observe({ log, window }: GatewayContext): RequestHandler {
+  return (request, response, next) => {
+    const started = performance.now();
+    const requestId = requestIdFrom(request.headers['x-request-id']);
+    response.locals.requestId = requestId;
+    response.setHeader('X-Request-ID', requestId);
+    inFlight.inc();
+    response.once('close', () => {
+      inFlight.dec();
+      const milliseconds = performance.now() - started;
+      const status = response.writableFinished ? response.statusCode : clientClosed;
+      const route: string = response.locals.route ?? 'none';
+      const method = knownMethods.has(request.method) ? request.method : 'other';
+      duration.observe({ method, route, status }, milliseconds / 1000);
+      window.add(status, milliseconds);
+      log.debug({ request_id: requestId, method, route, status, ms: Math.round(milliseconds * 10) / 10 }, 'request');
+    });
+    next();
+  };
+}
+
+// A caller may send any of the methods that Node parses; only these become labels.
+const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);

@@ -1,0 +1,82 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PlatformError } from '@claude-cli/shared/errors';
+import { newId } from '@claude-cli/shared/ids';
+import type { GatewayContext } from '../context.ts';
+import { createApp } from './app.ts';
+import { operationsOf } from './operations.ts';
+import { answerRaw } from './raw-answer.ts';
+import { createWebsocketProxy } from './websocket-proxy.ts';
+
+/** The running public door. */
+export interface Gateway extends AsyncDisposable {
+  port: number;
+}
+
+// A caller who is slower than this with a header or a body is cut off, so that few of them cannot hold all connections.
+const limits = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  connectionsCheckingInterval: 2_000,
+  keepAliveTimeout: 65_000,
+};
+/** A connection on which nothing moves for so long is closed; WebSockets are exempt. */
+const idleMs = 120_000;
+const maxConnections = 25_000;
+/** Share of the grace period that requests in flight get; the rest is for the other things that stop. */
+const drainShare = 0.4;
+
+/** Start the public door. Disposing it stops accepting, lets requests in flight finish, and ends WebSockets. */
+export async function startGateway(ctx: GatewayContext): Promise<Gateway> {
+  const proxy = createWebsocketProxy(ctx);
+  const app = createApp(ctx, await operationsOf(ctx));
+  let draining = false;
+  const server = createServer(limits, (request, response) => {
+    if (draining) response.shouldKeepAlive = false;
+    app(request, response);
+  });
+  server.setTimeout(idleMs);
+  server.maxConnections = maxConnections;
+  server.on('upgrade', proxy.upgrade);
+  server.on('clientError', (error: Error & { code?: string }, socket) => {
+    // As node does by itself: an answer that has begun is not followed by another one.
+    if ('_httpMessage' in socket && (socket._httpMessage as ServerResponse | null)?.headersSent)
+      return socket.destroy();
+    const [refusal, status] = refusalOf(error.code);
+    answerRaw(socket, refusal, newId(), status);
+  });
+  server.listen(ctx.config.PORT, ctx.config.HOST);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  ctx.log.info({ port }, 'the public door is open');
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      draining = true;
+      const closed = once(server, 'close');
+      server.close();
+      proxy.close();
+      await drained(server, closed, ctx.config.SHUTDOWN_GRACE_MS * drainShare);
+    },
+  };
+}
+
+/** What is answered to something that is no HTTP request, or not in time: node has closed the book on it already. */
+function refusalOf(code: string | undefined): [PlatformError, number] {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return [new PlatformError('REQUEST_TOO_LARGE', 'The headers are too large'), 431];
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return [new PlatformError('REQUEST_MALFORMED', 'The request did not arrive in time'), 408];
+    default:
+      return [new PlatformError('REQUEST_MALFORMED', 'The request cannot be read'), 400];
+  }
+}
+
+async function drained(server: Server, closed: Promise<unknown>, graceMs: number): Promise<void> {
+  const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(cutOff);
+}

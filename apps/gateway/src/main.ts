@@ -1,0 +1,10 @@
+import { runService } from '@claude-cli/shared/service/run';
+import { createContext, gatewaySettings } from './context.ts';
+import { startGateway } from './http/server.ts';
+
+await runService({
+  name: 'gateway',
+  settings: gatewaySettings,
+  context: createContext,
+  runs: [startGateway],
+});
