@@ -52,7 +52,10 @@ export async function connectMongo(uri: string, name: string, log: Logger): Prom
       return performance.now() - started;
     },
     pool: () => ({ active: counts.active, idle: counts.total - counts.active, total: counts.total }),
-    [Symbol.asyncDispose]: () => connection.close(),
+    [Symbol.asyncDispose]: () => {
+      connection.removeAllListeners('disconnected');
+      return connection.close();
+    },
   };
 }
 

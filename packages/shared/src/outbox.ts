@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { mongo } from 'mongoose';
 import type { Logger } from './logger.ts';
 
@@ -29,15 +30,17 @@ const sweepLimit = 200;
  */
 export class Outbox<Entry extends OutboxEntry> implements AsyncDisposable {
   readonly #documents: mongo.Collection<WithOutbox<Entry>>;
-  readonly #tell: (entry: Entry) => Promise<void>;
+  readonly #tell: (entry: Entry, documentId: string) => Promise<void>;
   readonly #log: Logger;
   readonly #running = new Map<string, Promise<void>>();
+  // A write right after another one sees the entries of both: what this process told already is only to be removed.
+  readonly #told = new LRUCache<string, true>({ max: 10_000 });
 
   /**
    * @param collection of the aggregate, as the driver knows it
    * @param tell makes an entry known; applying it twice must be harmless
    */
-  constructor(collection: unknown, tell: (entry: Entry) => Promise<void>, log: Logger) {
+  constructor(collection: unknown, tell: (entry: Entry, documentId: string) => Promise<void>, log: Logger) {
     // mongoose wraps the driver's collection and gives it a type of its own.
     this.#documents = collection as mongo.Collection<WithOutbox<Entry>>;
     this.#tell = tell;
@@ -76,7 +79,8 @@ export class Outbox<Entry extends OutboxEntry> implements AsyncDisposable {
     const told: string[] = [];
     try {
       for (const entry of outbox) {
-        await this.#tell(entry);
+        if (!this.#told.has(entry.id)) await this.#tell(entry, _id);
+        this.#told.set(entry.id, true);
         told.push(entry.id);
       }
     } catch (err) {

@@ -1,0 +1,66 @@
+import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
+import { ProjectAccessCache } from '@claude-cli/shared/access';
+import type { Bus } from '@claude-cli/shared/amqp/bus';
+import type { AnyEvent } from '@claude-cli/shared/events';
+import type { RpcClient } from '@claude-cli/shared/grpc/client';
+import type { Logger } from '@claude-cli/shared/logger';
+import { Outbox } from '@claude-cli/shared/outbox';
+import type { BaseContext } from '@claude-cli/shared/service/service';
+import type { Settings } from '@claude-cli/shared/settings';
+import { type ExecutionEntry, type ExecutionModel, executionModel } from './executions/execution.ts';
+import { type SlotModel, slotModel } from './executions/slots.ts';
+import { tell } from './executions/tell.ts';
+import { type HistoryModel, historyModel, recordHistory } from './history/history.ts';
+import { type TaskModel, taskModel } from './tasks/task.ts';
+
+/** Settings of task-service. */
+export const settingNames = ['EXECUTION_LEASE_MS', 'QUEUE_LIMIT'] as const;
+
+type SettingNames = (typeof settingNames)[number];
+
+/** What every handler of task-service is given. */
+export interface Context {
+  config: Settings<SettingNames>;
+  log: Logger;
+  bus: Bus;
+  tasks: TaskModel;
+  history: HistoryModel;
+  executions: ExecutionModel;
+  slots: SlotModel;
+  taskOutbox: Outbox<AnyEvent>;
+  executionOutbox: Outbox<ExecutionEntry>;
+  access: ProjectAccessCache;
+  users: RpcClient<typeof UserServiceService>;
+}
+
+/** Connect, make sure that indexes are there, and tie the outboxes to what they tell. */
+export async function createContext({ config, log, resources }: BaseContext<SettingNames>): Promise<Context> {
+  const { connection } = await resources.connectMongo('tasks');
+  const bus = await resources.connectBus();
+  const tasks = taskModel(connection);
+  const history = historyModel(connection);
+  const executions = executionModel(connection);
+  const slots = slotModel(connection);
+  await Promise.all([tasks.init(), history.init(), executions.init(), slots.init()]);
+  const projects = resources.channel('project-service');
+  const tellEvent = async (event: AnyEvent) => {
+    await recordHistory(history, event);
+    await bus.publishEvent(event);
+  };
+  const ctx: Context = {
+    config,
+    log,
+    bus,
+    tasks,
+    history,
+    executions,
+    slots,
+    taskOutbox: resources.use(new Outbox(tasks.collection, tellEvent, log)),
+    executionOutbox: resources.use(
+      new Outbox<ExecutionEntry>(executions.collection, (news, id) => tell(ctx, id, news), log),
+    ),
+    access: new ProjectAccessCache(projects),
+    users: projects.client(UserServiceService),
+  };
+  return ctx;
+}

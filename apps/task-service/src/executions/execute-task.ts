@@ -1,0 +1,29 @@
+import type { ExecuteTaskRequest, QueuedExecution } from '@claude-cli/proto/platform/v1/tasks';
+import type { Call } from '@claude-cli/shared/grpc/server';
+import type { Context } from '../context.ts';
+import { placeInQueue } from '../queues/place-in-queue.ts';
+import { findTaskToChange } from '../tasks/find-task.ts';
+import { queueExecution } from './queue-execution.ts';
+
+const defaultTimeoutSeconds = 3_600;
+
+/** Put a task into a queue to be run. */
+export async function executeTask(ctx: Context, request: ExecuteTaskRequest, call: Call): Promise<QueuedExecution> {
+  const { task } = await findTaskToChange(ctx, request.task_id, call);
+  const { timeout = defaultTimeoutSeconds, retry_attempts = 0 } = request.options ?? {};
+  const execution = await queueExecution(ctx, task, {
+    requested_by: call.caller.user_id,
+    priority: request.priority ?? 'normal',
+    timeout_ms: timeout * 1000,
+    max_attempts: retry_attempts + 1,
+    run_number: 1 + (await ctx.executions.countDocuments({ task_id: task._id })),
+  });
+  const { position, estimatedStart } = await placeInQueue(ctx, execution);
+  return {
+    task_id: task._id,
+    execution_id: execution._id,
+    status: 'queued',
+    queue_position: position,
+    estimated_start_time: estimatedStart.toISOString(),
+  };
+}

@@ -1,0 +1,79 @@
+import type { Task_Status } from '@claude-cli/proto/platform/v1/tasks';
+import { PlatformError } from '@claude-cli/shared/errors';
+import { guardedUpdate } from '@claude-cli/shared/guarded-update';
+import type { Context } from '../context.ts';
+import { eventOfStatus } from '../tasks/status-event.ts';
+import { type Task, taskNotFound, withStatus } from '../tasks/task.ts';
+import type { Execution, ExecutionEntry } from './execution.ts';
+
+/** Make known what a transition of an execution caused: to its task, to the queue, to its runner. */
+export async function tell(ctx: Context, execution_id: string, news: ExecutionEntry): Promise<void> {
+  const execution = await ctx.executions.findOne({ _id: execution_id }).lean();
+  if (!execution) return;
+  const { generation } = news;
+  if (news.kind === 'stop') return ctx.bus.publishControl({ order: 'cancel', command_id: execution_id });
+  await updateTask(ctx, execution, news).catch((error) => {
+    // The task was deleted meanwhile: there is nobody left to tell.
+    if (PlatformError.from(error).code !== 'TASK_NOT_FOUND') throw error;
+  });
+  if (news.kind === 'queued') await ctx.bus.publishJob(execution.priority, { execution_id, generation });
+}
+
+async function updateTask(ctx: Context, execution: Execution, news: ExecutionEntry): Promise<void> {
+  const { document, changed } = await guardedUpdate(
+    ctx.tasks,
+    execution.task_id,
+    () => taskNotFound(execution.task_id),
+    (task) => (isNews(task, execution, news) ? applied(task, execution, news) : undefined),
+  );
+  if (changed) void ctx.taskOutbox.flush(document);
+}
+
+/** News may come twice, and late: a task takes only what is newer than what it took last. */
+function isNews({ latest_run }: Task, execution: Execution, { kind, generation }: ExecutionEntry): boolean {
+  if (latest_run?.execution_id !== execution._id) {
+    // Another execution of the task: ids are in the order of time.
+    return latest_run === null || latest_run.execution_id < execution._id;
+  }
+  if (latest_run.ended) return false;
+  if (kind === 'started') return latest_run.generation < generation;
+  if (kind === 'retrying') return latest_run.generation <= generation;
+  return kind === 'ended';
+}
+
+function applied(task: Task, execution: Execution, { kind, generation }: ExecutionEntry) {
+  const status = statusAfter(kind, execution);
+  const now = new Date();
+  const set: Partial<Task> = {
+    ...withStatus(task, status, now),
+    ...timesOf(kind, execution),
+    latest_run: { execution_id: execution._id, generation, ended: kind === 'ended' },
+    updated_at: now,
+  };
+  if (status === task.status) return { set, events: [] };
+  const after = { ...task, ...set, version: task.version + 1 };
+  const changes = [{ field: 'status', old_value: task.status, new_value: status }];
+  const run = {
+    execution_id: execution._id,
+    exit_code: execution.exit_code,
+    error: execution.error,
+    reason: execution.cancel_request?.reason ?? null,
+  };
+  const actor = kind === 'ended' && execution.cancel_request ? execution.cancel_request.by : execution.requested_by;
+  return { set, events: [eventOfStatus(after, changes, actor, run)] };
+}
+
+function statusAfter(kind: ExecutionEntry['kind'], execution: Execution): Task_Status {
+  if (kind === 'started') return 'running';
+  if (kind !== 'ended') return 'pending';
+  if (execution.status === 'completed' || execution.status === 'cancelled') return execution.status;
+  return 'failed';
+}
+
+/** The execution knows better than the moment at which its news arrives. */
+function timesOf(kind: ExecutionEntry['kind'], { started_at, finished_at }: Execution): Partial<Task> {
+  if (kind === 'started') return { started_at };
+  if (kind !== 'ended' || !finished_at) return {};
+  const actual_duration_ms = started_at ? finished_at.getTime() - started_at.getTime() : null;
+  return { completed_at: finished_at, actual_duration_ms };
+}

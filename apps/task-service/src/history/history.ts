@@ -1,0 +1,100 @@
+import type { AnyEvent, Change } from '@claude-cli/shared/events';
+import { type Connection, type Model, Schema } from 'mongoose';
+import type { Context } from '../context.ts';
+import type { Task } from '../tasks/task.ts';
+
+/** What a kind of change is called in histories. */
+export type HistoryAction = 'created' | 'updated' | 'status_changed' | 'assigned' | 'deleted';
+
+/** One entry of a task's history: the projection of one event. */
+export interface HistoryEntry {
+  /** Id of the event, so that projecting it twice is harmless. */
+  _id: string;
+  task_id: string;
+  project_id: string;
+  timestamp: Date;
+  action: HistoryAction;
+  /** Type of the event. */
+  event: string;
+  user_id: string;
+  task_title: string;
+  details: Record<string, unknown>;
+}
+
+/** Histories of all tasks. */
+export type HistoryModel = Model<HistoryEntry>;
+
+const schema = new Schema<HistoryEntry>(
+  {
+    _id: { type: String, required: true },
+    task_id: { type: String, required: true },
+    project_id: { type: String, required: true },
+    timestamp: { type: Date, required: true },
+    action: { type: String, required: true },
+    event: { type: String, required: true },
+    user_id: { type: String, required: true },
+    task_title: { type: String, required: true },
+    details: { type: Schema.Types.Mixed, required: true },
+  },
+  { collection: 'task_history', versionKey: false, minimize: false },
+);
+schema.index({ task_id: 1, timestamp: -1, _id: -1 });
+schema.index({ project_id: 1, timestamp: -1, _id: -1 });
+
+/** The histories of a database. */
+export function historyModel(connection: Connection): HistoryModel {
+  return connection.model<HistoryEntry>('HistoryEntry', schema);
+}
+
+/** The entry that an event makes; undefined for events that histories leave out, such as progress. */
+export function entryOf(event: AnyEvent): HistoryEntry | undefined {
+  if (!('changes' in event.data && 'task_id' in event.data) || event.type === 'task.progress') return undefined;
+  const { task_id, title, changes } = event.data;
+  return {
+    _id: event.id,
+    task_id,
+    project_id: event.project_id ?? '',
+    timestamp: new Date(event.time),
+    event: event.type,
+    user_id: event.actor,
+    task_title: title,
+    ...described(event, changes),
+  };
+}
+
+function described(event: AnyEvent, changes: Change[]): Pick<HistoryEntry, 'action' | 'details'> {
+  if (event.type === 'task.created') return { action: 'created', details: { initial_data: event.data.initial_data } };
+  if (event.type === 'task.deleted') return { action: 'deleted', details: {} };
+  const byField = Object.fromEntries(changes.map(({ field, ...values }) => [field, values]));
+  if (byField.status) return { action: 'status_changed', details: { ...byField.status, ...outcomeOf(event) } };
+  if (byField.assigned_to && changes.length === 1) return { action: 'assigned', details: { ...byField.assigned_to } };
+  return { action: 'updated', details: { changes: byField } };
+}
+
+function outcomeOf(event: AnyEvent): Record<string, unknown> {
+  const { execution_id, exit_code, error, reason } = event.data as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries({ execution_id, exit_code, error, reason }).filter(([, value]) => value != null),
+  );
+}
+
+const duplicateKey = 11000;
+
+/** Store the entry of an event; harmless when it is there already. */
+export async function recordHistory(history: HistoryModel, event: AnyEvent): Promise<void> {
+  const entry = entryOf(event);
+  if (!entry) return;
+  await history.create(entry).catch((error) => {
+    if (error.code !== duplicateKey) throw error;
+  });
+}
+
+/** The latest entries of a task, oldest first: those stored, and those that still wait in the task's outbox. */
+export async function historyOf({ history }: Context, task: Task, limit: number): Promise<HistoryEntry[]> {
+  const stored = await history.find({ task_id: task._id }).sort({ timestamp: -1, _id: -1 }).limit(limit).lean();
+  const known = new Set(stored.map(({ _id }) => _id));
+  const waiting = task.outbox.flatMap((event) => entryOf(event) ?? []).filter(({ _id }) => !known.has(_id));
+  const inOrder = (a: HistoryEntry, b: HistoryEntry) =>
+    a.timestamp.getTime() - b.timestamp.getTime() || (a._id < b._id ? -1 : 1);
+  return [...stored, ...waiting].sort(inOrder).slice(-limit);
+}

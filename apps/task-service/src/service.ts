@@ -1,0 +1,80 @@
+import { ExecutionServiceService } from '@claude-cli/proto/platform/v1/executions';
+import { TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
+import { type AnyEvent, eventPattern, type PlatformEvent } from '@claude-cli/shared/events';
+import { serve } from '@claude-cli/shared/grpc/server';
+import type { Service } from '@claude-cli/shared/service/service';
+import { every } from '@claude-cli/shared/timer';
+import { type Context, createContext, settingNames } from './context.ts';
+import { cancelTask } from './executions/cancel-task.ts';
+import { claimExecution } from './executions/claim-execution.ts';
+import { executeTask } from './executions/execute-task.ts';
+import { renewLease } from './executions/renew-lease.ts';
+import { retryTask } from './executions/retry-task.ts';
+import { releaseLeftSlots } from './executions/slots.ts';
+import { announceDue, endExpired } from './executions/sweep.ts';
+import { takeResult } from './executions/take-result.ts';
+import { getProjectActivity } from './history/get-project-activity.ts';
+import { getTaskHistory } from './history/get-task-history.ts';
+import { createTask } from './tasks/create-task.ts';
+import { deleteTask } from './tasks/delete-task.ts';
+import { followProjects } from './tasks/follow-projects.ts';
+import { getTask } from './tasks/get-task.ts';
+import { listTasks } from './tasks/list-tasks.ts';
+import { getProjectStatistics, getUserTaskStatistics } from './tasks/statistics.ts';
+import { updateTask } from './tasks/update-task.ts';
+
+/** Tasks, their dependencies and history, executions and queues. */
+export const taskService: Service<(typeof settingNames)[number], Context> = {
+  name: 'task-service',
+  settings: settingNames,
+  context: createContext,
+  serves: [
+    serve(TaskServiceService, {
+      createTask,
+      listTasks,
+      getTask,
+      updateTask,
+      deleteTask,
+      getTaskHistory,
+      executeTask,
+      cancelTask,
+      retryTask,
+      getProjectStatistics,
+      getProjectActivity,
+      getUserTaskStatistics,
+    }),
+    serve(ExecutionServiceService, { claimExecution, renewLease }),
+  ],
+  runs: [
+    ({ bus, access }) =>
+      bus.subscribe<AnyEvent>(
+        { exchange: 'events', patterns: [eventPattern('project')], prefetch: 100 },
+        async (event) => access.forget(event),
+      ),
+    (ctx) =>
+      ctx.bus.subscribe<AnyEvent>(
+        {
+          queue: ctx.bus.names.serviceQueue('task-service', 'projects'),
+          exchange: 'events',
+          patterns: [eventPattern('project.deleted')],
+          prefetch: 1,
+        },
+        (event) => followProjects(ctx, event),
+      ),
+    (ctx) =>
+      ctx.bus.subscribe<PlatformEvent<'execution.finished'>>(
+        {
+          queue: ctx.bus.names.serviceQueue('task-service', 'results'),
+          exchange: 'events',
+          patterns: [eventPattern('execution.finished')],
+          prefetch: 20,
+        },
+        (event) => takeResult(ctx, event),
+      ),
+    (ctx) => every(1_000, 'announcing due executions', () => announceDue(ctx), ctx.log),
+    (ctx) => every(1_000, 'ending expired executions', () => endExpired(ctx), ctx.log),
+    (ctx) => every(60_000, 'releasing left slots', () => releaseLeftSlots(ctx), ctx.log),
+    (ctx) => every(2_000, 'telling what was left in the task outbox', () => ctx.taskOutbox.sweep(), ctx.log),
+    (ctx) => every(2_000, 'telling what was left in the execution outbox', () => ctx.executionOutbox.sweep(), ctx.log),
+  ],
+};

@@ -1,0 +1,37 @@
+import type { Dependency, GetTaskRequest, TaskDetail } from '@claude-cli/proto/platform/v1/tasks';
+import type { Call } from '@claude-cli/shared/grpc/server';
+import type { Context } from '../context.ts';
+import { historyOf } from '../history/history.ts';
+import { findTask } from './find-task.ts';
+import { type Task, toProto } from './task.ts';
+
+const shownHistory = 50;
+
+/** One task with its dependencies and its latest history. */
+export async function getTask(ctx: Context, { task_id }: GetTaskRequest, call: Call): Promise<TaskDetail> {
+  const task = await findTask(ctx, task_id, call);
+  const [dependencies, history] = await Promise.all([dependenciesOf(ctx, task), historyOf(ctx, task, shownHistory)]);
+  return {
+    ...toProto(task),
+    dependencies,
+    history: history.map(({ timestamp, action, details, user_id }) => ({
+      timestamp: timestamp.toISOString(),
+      action,
+      old_value: details.old_value,
+      new_value: details.new_value,
+      user_id,
+    })),
+    execution_id: task.latest_run?.execution_id,
+  };
+}
+
+async function dependenciesOf(ctx: Context, task: Task): Promise<Dependency[]> {
+  if (task.dependencies.length === 0) return [];
+  const ids = task.dependencies.map(({ depends_on_task_id }) => depends_on_task_id);
+  const others = await ctx.tasks.find({ _id: { $in: ids }, deleted_at: null }, { title: 1, status: 1 }).lean();
+  const byId = new Map(others.map((other) => [other._id, other]));
+  return task.dependencies.map((dependency) => {
+    const other = byId.get(dependency.depends_on_task_id);
+    return { ...dependency, task: other && { title: other.title, status: other.status } };
+  });
+}

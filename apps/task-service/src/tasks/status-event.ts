@@ -1,0 +1,52 @@
+import { type AnyEvent, type Change, newEvent } from '@claude-cli/shared/events';
+import { factsOf, type Task } from './task.ts';
+
+/** What a run adds to the event of a task's new status. */
+export interface RunFacts {
+  execution_id: string;
+  exit_code: number | null;
+  error: string | null;
+  reason: string | null;
+}
+
+const byHand: Omit<RunFacts, 'execution_id'> & { execution_id: null } = {
+  execution_id: null,
+  exit_code: null,
+  error: null,
+  reason: null,
+};
+
+/** The event that tells a task's new status, set by hand or by a run. @param task as it is after the change */
+export function eventOfStatus(
+  task: Task,
+  changes: Change[],
+  actor: string,
+  run: RunFacts | typeof byHand = byHand,
+): AnyEvent {
+  const about = { actor, project_id: task.project_id, version: task.version };
+  const facts = factsOf(task, changes);
+  const { execution_id, exit_code, error, reason } = run;
+  switch (task.status) {
+    case 'running':
+      return execution_id === null
+        ? newEvent('task.updated', about, facts)
+        : newEvent('task.started', about, { ...facts, execution_id });
+    case 'completed': {
+      const completed_at = (task.completed_at ?? task.updated_at).toISOString();
+      const duration_ms = task.actual_duration_ms ?? 0;
+      return newEvent('task.completed', about, {
+        ...facts,
+        execution_id,
+        completed_at,
+        duration_ms,
+        exit_code: exit_code ?? 0,
+      });
+    }
+    case 'failed':
+      return newEvent('task.failed', about, { ...facts, execution_id, exit_code, error: error ?? 'set by hand' });
+    case 'cancelled':
+      return newEvent('task.cancelled', about, { ...facts, execution_id, reason });
+    case 'pending':
+      return newEvent('task.updated', about, facts);
+  }
+}
