@@ -1,0 +1,4 @@
+import { fileURLToPath } from 'node:url';
+
+/** Directory of the whole source tree. */
+export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
