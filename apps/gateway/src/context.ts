@@ -36,7 +36,11 @@ export interface GatewayContext {
 }
 
 /** The context of a gateway that starts now. Opens every channel at once, for resources are acquired only while starting. */
-export function createContext({ config, log, resources }: BaseContext<(typeof gatewaySettings)[number]>): GatewayContext {
+export function createContext({
+  config,
+  log,
+  resources,
+}: BaseContext<(typeof gatewaySettings)[number]>): GatewayContext {
   const channels = new Map(owners.map((owner) => [owner, resources.channel(owner)]));
   return {
     config,

@@ -66,7 +66,9 @@ async function answer(operation: Operation, request: Request, response: Response
   const message = operation.read({ params: request.params as Record<string, string>, query, body: request.body });
   const requestId: string = response.locals.requestId;
   const left = new AbortController();
-  response.once('close', () => left.abort());
+  response.once('close', () => {
+    if (!response.writableFinished) left.abort();
+  });
   if (response.destroyed) return;
   const data = await operation.call(message, {
     caller: callerFrom(request),

@@ -1,7 +1,8 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { anonymous, type Caller, permissionsOf } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { isId } from '@claude-cli/shared/ids';
-import { callerOf, secretForToken, type TokenClaims } from '@claude-cli/shared/tokens';
+import { callerOf, keyId, type TokenClaims } from '@claude-cli/shared/tokens';
 import type { Request, RequestHandler } from 'express';
 import passport from 'passport';
 import { Strategy } from 'passport-jwt';
@@ -16,6 +17,10 @@ export type Authenticate = (access: Access) => RequestHandler[];
 
 /** Authentication by JWT bearer tokens signed with one of the secrets. */
 export function createAuthentication(secrets: readonly string[]): Authenticate {
+  // As key objects: from a text, jsonwebtoken makes a new key for each token, after trying in vain to read it as a certificate.
+  const keys: ReadonlyMap<unknown, KeyObject> = new Map(
+    secrets.map((secret) => [keyId(secret), createSecretKey(secret, 'utf8')]),
+  );
   const authenticator = new passport.Passport();
   authenticator.use(
     new Strategy(
@@ -23,8 +28,9 @@ export function createAuthentication(secrets: readonly string[]): Authenticate {
         jwtFromRequest: bearerToken,
         algorithms: ['HS256'],
         secretOrKeyProvider: (_request: unknown, token: string, done) => {
-          const secret = secretForToken(secrets, token);
-          done(secret ? null : new Error('unknown key'), secret);
+          const key = keys.get(keyIdOf(token));
+          // The types know texts only; jsonwebtoken takes keys as well.
+          done(key ? null : new Error('unknown key'), key as unknown as Buffer);
         },
       },
       (claims: TokenClaims, done) => done(null, isCaller(claims) && callerOf(claims)),
@@ -48,6 +54,14 @@ function bearerToken({ headers }: { headers: { authorization?: string | undefine
   const header = headers.authorization ?? '';
   if (header.length > maxTokenLength || header.slice(0, 7).toLowerCase() !== 'bearer ') return null;
   return header.slice(7).trim() || null;
+}
+
+function keyIdOf(token: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString()).kid;
+  } catch {
+    return undefined;
+  }
 }
 
 function isCaller({ sub, role }: TokenClaims): boolean {
