@@ -1,3 +1,7 @@
+import { fileURLToPath } from 'node:url';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
 export default {
   extensionsToTreatAsEsm: ['.ts'],
   testEnvironment: 'node',
@@ -15,6 +19,9 @@ export default {
   },
   // gen/ holds ESM TypeScript of our own; everything else below node_modules runs as published.
   transformIgnorePatterns: ['/node_modules/(?!@claude-cli/)'],
+  // Store and broker for tests that are run without `npm test` at the root.
+  globalSetup: here('./scripts/jest/setup.mjs'),
+  globalTeardown: here('./scripts/jest/teardown.mjs'),
   testTimeout: 30_000,
   maxWorkers: 2,
 };

@@ -38,6 +38,6 @@ function parse(line: string): Record<string, unknown> | undefined {
 function show(value: unknown): string {
   if (typeof value === 'string') return /^[^\s"]+$/.test(value) ? value : JSON.stringify(value);
   // pino writes errors as objects; their stack is the one part that needs its own lines.
-  if (typeof value === 'object' && value !== null && 'stack' in value) return `\n${value.stack}`;
+  if (typeof value === 'object' && value !== null && 'stack' in value && value.stack) return `\n${value.stack}`;
   return JSON.stringify(value);
 }

@@ -12,5 +12,6 @@ export function reportFailure(failure: unknown): number {
 
 /** Whether a thrown value is a system error with this code, such as ENOENT. */
 export function hasCode(thrown: unknown, ...codes: string[]): boolean {
-  return thrown instanceof Error && 'code' in thrown && codes.includes(String(thrown.code));
+  // Not instanceof: jest runs us in a realm of its own, and errors of Node come from the one outside.
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown && codes.includes(String(thrown.code));
 }

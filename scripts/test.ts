@@ -1,0 +1,81 @@
+// Usage: npm test [-- <workspace>]
+import { styleText } from 'node:util';
+import { onInterrupt } from './interrupt.ts';
+import { reportFailure, SetupError } from './platform/setup-error.ts';
+import { startTestInfrastructure } from './test-infrastructure.ts';
+import { generate, runTool } from './tools.ts';
+
+const help = `Checks and tests everything: format and lint, types, then the tests of every workspace.
+
+  npm test                    all workspaces
+  npm test -- task-service    types and tests of one
+
+Tests use the store in MONGODB_URI and the broker in AMQP_URL; those that are unset are started for the run.
+`;
+
+interface Phase {
+  name: string;
+  seconds: number;
+  passed: boolean;
+}
+
+async function main(args: string[]): Promise<number> {
+  const [workspace, ...rest] = args;
+  if (workspace === '--help' || workspace === '-h') {
+    console.log(help);
+    return 0;
+  }
+  if (rest.length > 0 || workspace?.startsWith('-')) {
+    throw new SetupError(`Unknown argument ${rest[0] ?? workspace}: see npm test -- --help.`);
+  }
+  const signal = onInterrupt();
+  const phases = await runPhases(workspace, signal);
+  console.log('');
+  for (const { name, seconds, passed } of phases) {
+    console.log(
+      `${passed ? styleText('green', '✓') : styleText('red', '✗')} ${name.padEnd(16)} ${seconds.toFixed(1).padStart(6)} s`,
+    );
+  }
+  if (signal.aborted) return Number(process.exitCode);
+  return phases.every(({ passed }) => passed) ? 0 : 1;
+}
+
+async function runPhases(workspace: string | undefined, signal: AbortSignal): Promise<Phase[]> {
+  const phases: Phase[] = [];
+  const phase = async (name: string, run: () => Promise<number>) => {
+    if (signal.aborted) return false;
+    console.log(`\n${styleText('bold', name)}`);
+    const started = performance.now();
+    const passed = (await run()) === 0;
+    phases.push({ name, seconds: (performance.now() - started) / 1000, passed });
+    return passed;
+  };
+  const only = workspace ? [`--filter=${workspace.startsWith('@') ? workspace : `@claude-cli/${workspace}`}`] : [];
+  const turbo = (task: string, ...more: string[]) => ['run', task, '--output-logs=new-only', ...only, ...more];
+
+  // Without generated code nothing else can pass.
+  if (!(await phase('generate', () => generate(signal)))) return phases;
+  if (!workspace) {
+    await phase('format and lint', () => runTool('biome', ['check', '.'], { signal }));
+    await phase('types of scripts', () => runTool('tsc', ['--noEmit', '-p', 'scripts'], { signal }));
+  }
+  await phase('types', () => runTool('turbo', turbo('types', '--concurrency=2', '--continue'), { signal }));
+  await using stack = new AsyncDisposableStack();
+  let env: NodeJS.ProcessEnv = {};
+  const started = await phase('infrastructure', async () => {
+    const infrastructure = stack.use(await startTestInfrastructure({ preferPrivateBroker: true, signal }));
+    console.log(infrastructure.description);
+    env = infrastructure.env;
+    return 0;
+  });
+  // One workspace at a time: jest already uses both cores, and timings in tests stay honest.
+  if (started)
+    await phase('tests', () => runTool('turbo', turbo('test', '--concurrency=1', '--continue'), { signal, env }));
+  return phases;
+}
+
+process.exit(
+  await main(process.argv.slice(2)).catch((cause) =>
+    process.exitCode ? Number(process.exitCode) : reportFailure(cause),
+  ),
+);
