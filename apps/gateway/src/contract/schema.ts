@@ -46,7 +46,9 @@ export function responseSchema(message: DescMessage, dialect: Dialect): Schema {
   const properties = message.fields.map((field) => {
     const rules = dialect.contract.rulesOf(field);
     const shape = shapeOf(field, rules, dialect);
-    return [field.name, { ...(isNullable(field) ? nullable(shape) : shape), ...documentation(field, rules) }] as const;
+    // A message field without `optional` is always set: its owner says so by leaving the word out.
+    const promised = field.proto.proto3Optional ? nullable(shape) : shape;
+    return [field.name, { ...promised, ...documentation(field, rules) }] as const;
   });
   return {
     type: 'object',
@@ -55,7 +57,7 @@ export function responseSchema(message: DescMessage, dialect: Dialect): Schema {
   };
 }
 
-/** Whether an answer may hold null in a field. */
+/** Whether an answer can tell that a field is not set, and holds null then. */
 export function isNullable(field: DescField): boolean {
   return field.fieldKind === 'message' || field.proto.proto3Optional;
 }
@@ -105,11 +107,11 @@ function valueSchema(field: DescField, rules: Rules, dialect: Dialect): Schema {
     case ScalarType.FLOAT:
       return { type: 'number', ...defined({ minimum: rules.minimum, maximum: rules.maximum }) };
     case ScalarType.INT32:
-      return integerSchema(rules, -(2 ** 31), 2 ** 31 - 1);
+      return integerSchema(rules, dialect, -(2 ** 31), 2 ** 31 - 1);
     case ScalarType.UINT32:
-      return integerSchema(rules, 0, 2 ** 32 - 1);
+      return integerSchema(rules, dialect, 0, 2 ** 32 - 1);
     case ScalarType.INT64:
-      return integerSchema(rules, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+      return integerSchema(rules, dialect, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     default:
       throw new Error(`${field.parent.name}.${field.name}: its type has no REST form`);
   }
@@ -144,8 +146,10 @@ function stringSchema(rules: Rules, { purpose }: Dialect): Schema {
   };
 }
 
-function integerSchema(rules: Rules, least: number, greatest: number): Schema {
-  return { type: 'integer', minimum: rules.minimum ?? least, maximum: rules.maximum ?? greatest };
+function integerSchema(rules: Rules, { purpose }: Dialect, least: number, greatest: number): Schema {
+  // What the wire can hold is checked in any case, but is no news to readers of a document.
+  const bounds = purpose === 'validation' ? { minimum: least, maximum: greatest } : {};
+  return { type: 'integer', ...bounds, ...defined({ minimum: rules.minimum, maximum: rules.maximum }) };
 }
 
 function defined(schema: Schema): Schema {

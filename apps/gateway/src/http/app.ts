@@ -3,6 +3,7 @@ import express, { type Express, type Request, type RequestHandler, type Response
 import helmet from 'helmet';
 import type { GatewayContext } from '../context.ts';
 import { shapeOf } from '../contract/endpoints.ts';
+import type { Schema } from '../contract/schema.ts';
 import type { Meta } from '../contract/serializer.ts';
 import { version } from '../version.ts';
 import { type Authenticate, callerFrom, createAuthentication } from './authentication.ts';
@@ -14,7 +15,7 @@ import type { Operation } from './operations.ts';
 import { type Page, paginate } from './pagination.ts';
 
 /** The HTTP application: every operation as a route, and an answer in the envelope for everything else. */
-export function createApp(ctx: GatewayContext, operations: readonly Operation[]): Express {
+export function createApp(ctx: GatewayContext, operations: readonly Operation[], document: Schema): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -25,6 +26,11 @@ export function createApp(ctx: GatewayContext, operations: readonly Operation[])
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: apiPolicy } }));
   app.use(neverStored);
   addRoutes(app, ctx, operations);
+  const openapi = JSON.stringify(document);
+  app.get('/openapi.json', (_request, response) => {
+    response.locals.route = '/openapi.json';
+    sendJson(response, 200, openapi);
+  });
   app.use('/ws', upgradeRequired);
   app.use(notFound);
   app.use(errorHandler(ctx.log));

@@ -1,8 +1,8 @@
 import type { RpcDefinition } from '@claude-cli/shared/grpc/definition';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { type GatewayContext, owners } from '../context.ts';
-import { type Contract, loadContract } from '../contract/contract.ts';
-import { type Endpoint, endpointsOf } from '../contract/endpoints.ts';
+import type { Contract } from '../contract/contract.ts';
+import type { Endpoint } from '../contract/endpoints.ts';
 import { type ReadRequest, requestReaderOf } from '../contract/request.ts';
 import { type Serialize, serializerOf } from '../contract/serializer.ts';
 import { validatorsOf } from '../contract/validator.ts';
@@ -19,10 +19,14 @@ export interface Operation extends Endpoint {
 type Call = Operation['call'];
 
 /** Compile every endpoint of the contract. */
-export async function operationsOf(ctx: GatewayContext, contract: Contract = loadContract()): Promise<Operation[]> {
+export function operationsOf(
+  ctx: GatewayContext,
+  contract: Contract,
+  endpoints: readonly Endpoint[],
+): Promise<Operation[]> {
   const compile = validatorsOf(contract);
   return Promise.all(
-    endpointsOf(contract).map(async (endpoint) => ({
+    endpoints.map(async (endpoint) => ({
       ...endpoint,
       read: requestReaderOf(endpoint, compile(endpoint.request)),
       call: await callOf(endpoint, ctx),

@@ -4,6 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
 import type { GatewayContext } from '../context.ts';
+import { loadContract } from '../contract/contract.ts';
+import { endpointsOf } from '../contract/endpoints.ts';
+import { openapiOf } from '../contract/openapi.ts';
+import { version } from '../version.ts';
 import { createApp } from './app.ts';
 import { operationsOf } from './operations.ts';
 import { answerRaw } from './raw-answer.ts';
@@ -31,7 +35,10 @@ const drainShare = 0.4;
 /** Start the public door. Disposing it stops accepting, lets requests in flight finish, and ends WebSockets. */
 export async function startGateway(ctx: GatewayContext): Promise<Gateway> {
   const proxy = createWebsocketProxy(ctx);
-  const app = createApp(ctx, await operationsOf(ctx));
+  const contract = loadContract();
+  const endpoints = endpointsOf(contract);
+  const document = openapiOf(contract, endpoints, version);
+  const app = createApp(ctx, await operationsOf(ctx, contract, endpoints), document);
   let draining = false;
   const server = createServer(limits, (request, response) => {
     if (draining) response.shouldKeepAlive = false;
