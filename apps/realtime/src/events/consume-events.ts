@@ -1,0 +1,39 @@
+import { PlatformError } from '@claude-cli/shared/errors';
+import { type AnyEvent, eventPattern } from '@claude-cli/shared/events';
+import type { Context } from '../context.ts';
+import { gapMessage } from '../messages/encoded.ts';
+import { messagesOf } from '../messages/of-event.ts';
+import { isProjectEvent, recheckAfter } from '../subscriptions/recheck.ts';
+import { topicsOf } from '../subscriptions/subscription.ts';
+
+/** Take what the broker sends and pass it on. Closed sessions are wanted from the start, the rest by what clients ask for. */
+export async function consumeEvents(ctx: Context): Promise<AsyncDisposable> {
+  const consumer = await ctx.feed.open({
+    log: ctx.log,
+    onEvent: (event) => tell(ctx, event),
+    onReconnect: () => tellReconnect(ctx),
+  });
+  await ctx.feed.want([eventPattern('session.closed')]);
+  return consumer;
+}
+
+/** Synchronous from end to end, so that clients see what the queue holds in the order in which the queue holds it. */
+function tell(ctx: Context, event: AnyEvent): void {
+  if (event.type !== 'command.output' && !ctx.told.add(event.id)) return;
+  ctx.hub.publish(topicsOf(event), () => messagesOf(event));
+  if (isProjectEvent(event)) recheckAfter(ctx, event);
+  if (event.type === 'session.closed') {
+    const error = new PlatformError('RESOURCE_NOT_FOUND', 'The session was closed');
+    for (const connection of ctx.connections.ofUser(event.data.user_id)) {
+      if (connection.sessionId === event.data.session_id) connection.refuse(error, 4403);
+    }
+  }
+}
+
+/** While the broker was away, an unknown number of messages went by. */
+function tellReconnect(ctx: Context): void {
+  for (const subscriber of ctx.hub.subscribers()) {
+    const channels = new Set(ctx.hub.subscriptionsOf(subscriber).map(({ channel }) => channel));
+    for (const channel of channels) subscriber.send(gapMessage(channel, null));
+  }
+}

@@ -1,0 +1,30 @@
+/** Every bound of the live connections. Times are in milliseconds. */
+export const defaultLimits = {
+  /** Connections of one process, signed in or not. */
+  connections: 10_000,
+  connectionsPerUser: 50,
+  subscriptionsPerConnection: 200,
+  /** How long a connection may stay without having signed in. */
+  authenticateMs: 10_000,
+  /** Largest message of a client, in bytes. */
+  messageBytes: 65_536,
+  /** Messages of one client that are handled per second in the long run, and at once. */
+  messagesPerSecond: 50,
+  messageBurst: 100,
+  /** Messages of one client that wait while an earlier one is handled. */
+  pendingMessages: 100,
+  /** Unsent bytes of one client above which output is dropped, and above which the client is disconnected. */
+  dropOutputBytes: 1_048_576,
+  disconnectBytes: 8_388_608,
+  /** Pause between pings; a client that has not answered by the next one is gone. */
+  pingMs: 30_000,
+  /** Pause between checks that subscribers still have access to their projects. */
+  recheckMs: 30_000,
+  /** How long the broker may take to confirm a binding. */
+  bindMs: 5_000,
+  /** How long a closing handshake may take before the connection is cut. */
+  closeMs: 2_000,
+};
+
+/** Bounds of the live connections. */
+export type Limits = typeof defaultLimits;

@@ -1,0 +1,4 @@
+import { runService } from '@claude-cli/shared/service/run';
+import { realtime } from './service.ts';
+
+await runService(realtime);

@@ -1,0 +1,5 @@
+/** What answers a client's request; time and request id are added when it is sent. */
+export interface Answer {
+  type: string;
+  data: object;
+}
