@@ -60,6 +60,15 @@ export const settings = {
     .min(4096)
     .default(1_048_576)
     .describe('Output stored per command; the middle of more is dropped'),
+  FILE_LIMIT_BYTES: positiveInt
+    .default(1_073_741_824)
+    .describe('Largest file that a process of a command may write, by ulimit'),
+  MEMORY_LIMIT_BYTES: positiveInt
+    .optional()
+    .describe('Address space of each process of a command, by ulimit; unlimited when unset'),
+  PROCESS_LIMIT: positiveInt
+    .optional()
+    .describe("Processes that the runner's user may have while a command starts more, by ulimit; unlimited when unset"),
   CLAUDE_BINARY: z.string().min(1).default('claude').describe('Claude CLI that runs tasks without a command'),
   EXECUTION_LEASE_MS: positiveInt
     .min(500)
@@ -99,4 +108,14 @@ export function readSettings<Name extends SettingName>(
   }
   if (problems.length > 0) throw new Error(`Wrong configuration. ${problems.join('; ')}`);
   return values as Settings<Name>;
+}
+
+/** All settings as the Markdown table of the README. */
+export function settingsTable(): string {
+  const rows = Object.entries(settings).map(([name, schema]) => {
+    const unset = schema.safeParse(undefined);
+    const fallback = unset.success && unset.data !== undefined ? `\`${unset.data}\`` : '';
+    return `| \`${name}\` | ${fallback} | ${schema.description} |`;
+  });
+  return ['| Variable | Default | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
 }
