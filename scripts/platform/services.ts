@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { forkNode } from './child.ts';
 import type { DataDir } from './data-dir.ts';
+import { formatLogLine } from './log-lines.ts';
 import { root } from './paths.ts';
 import { freePorts } from './ports.ts';
 import type { SetupError } from './setup-error.ts';
@@ -79,6 +80,7 @@ export function superviseService(
     readyTimeoutMs,
     graceMs: Number(env.SHUTDOWN_GRACE_MS) || 10_000,
     onLine: (line) => events.onLine(name, line),
+    show: (line) => formatLogLine(name, line),
     onRestart: (why) => events.onRestart(name, why),
     onGiveUp: events.onGiveUp,
   });

@@ -13,6 +13,8 @@ export interface SupervisedOptions {
   /** It crashed too often to go on. */
   onGiveUp: (error: SetupError) => void;
   onLine?: (line: string) => void;
+  /** How a line is quoted to people. */
+  show?: (line: string) => string;
   /** It ended unexpectedly and is started again. */
   onRestart?: (why: string) => void;
 }
@@ -120,7 +122,8 @@ export class Supervised {
   }
 
   #quoteLastLines(): string {
-    return this.#lastLines.length === 0 ? '' : ` It wrote last:\n  ${this.#lastLines.join('\n  ')}`;
+    const { show = (line) => line } = this.#options;
+    return this.#lastLines.length === 0 ? '' : ` It wrote last:\n  ${this.#lastLines.map(show).join('\n  ')}`;
   }
 }
 

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { ApiClient } from '../../scripts/api-client.ts';
+import { type Platform, startPlatform } from '../../scripts/platform/platform.ts';
+import { makeTempDir } from '../../scripts/platform/temp-dir.ts';
+
+/** A whole platform of a test file's own: database, queues, data directory and ports are shared with nobody. */
+export interface TestPlatform extends AsyncDisposable {
+  platform: Platform;
+  /** Without a token. */
+  visitor: ApiClient;
+  /** As the first account, which may do everything. */
+  admin: ApiClient;
+  jwtSecret: string;
+  /** Empty directory for what commands leave behind. */
+  scratch: string;
+}
+
+// Settings of whoever runs the tests that would make platforms share something, or differ from what the tests expect.
+const notInherited = ['PORT', 'HOST', 'DATA_DIR', 'WORKSPACE_ROOT', 'ADMIN_USERNAME', 'ADMIN_PASSWORD', 'JWT_SECRET'];
+
+/** Start a platform and sign in. @param settings environment variables on top of the usual ones */
+export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
+  await using starting = new AsyncDisposableStack();
+  const temp = starting.use(makeTempDir());
+  const scratch = starting.use(makeTempDir());
+  const unique = `e2e_${randomBytes(6).toString('hex')}`;
+  const inherited = Object.entries(process.env).filter(([name]) => !notInherited.includes(name));
+  const platform = starting.use(
+    await startPlatform({
+      dataDir: temp.path,
+      port: 0,
+      database: unique,
+      env: { ...Object.fromEntries(inherited), LOG_LEVEL: 'warn', AMQP_PREFIX: unique, ...settings },
+      onLine: (source, line) => {
+        if (process.env.E2E_LOG) process.stderr.write(`${source} ${line}\n`);
+      },
+    }),
+  );
+  const visitor = new ApiClient(platform.url);
+  const { access_token } = await visitor.call<{ access_token: string }>('POST', '/api/auth/login', {
+    username: platform.adminUsername,
+    password: platform.adminPassword,
+  });
+  const running = starting.move();
+  return {
+    platform,
+    visitor,
+    admin: visitor.as(access_token),
+    jwtSecret: platform.secrets.jwtSecret,
+    scratch: scratch.path,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
