@@ -54,7 +54,7 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
     (ctx) =>
       ctx.bus.subscribe<AnyEvent>(
         {
-          queue: ctx.bus.names.serviceQueue('task-service', 'projects'),
+          queue: ctx.bus.names.serviceQueue('task-service.projects'),
           exchange: 'events',
           patterns: [eventPattern('project.deleted')],
           prefetch: 1,
@@ -64,7 +64,7 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
     (ctx) =>
       ctx.bus.subscribe<PlatformEvent<'execution.finished'>>(
         {
-          queue: ctx.bus.names.serviceQueue('task-service', 'results'),
+          queue: ctx.bus.names.serviceQueue('task-service.results'),
           exchange: 'events',
           patterns: [eventPattern('execution.finished')],
           prefetch: 20,

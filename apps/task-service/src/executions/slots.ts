@@ -15,7 +15,7 @@ const schema = new Schema<ProjectSlots>(
   { _id: { type: String, required: true }, holders: { type: [String], default: [] } },
   { collection: 'project_slots', versionKey: false },
 );
-schema.index({ 'holders.0': 1 }, { sparse: true });
+schema.index({ holders: 1 });
 
 /** The slots of a database. */
 export function slotModel(connection: Connection): SlotModel {
@@ -47,7 +47,7 @@ export async function releaseSlot({ slots }: Context, { _id, project_id }: Holde
 /** Give back slots that a crash left to executions that do not run. */
 export async function releaseLeftSlots(ctx: Context): Promise<void> {
   const held = await ctx.slots
-    .find({ 'holders.0': { $exists: true } })
+    .find({ holders: { $gt: '' } })
     .limit(1_000)
     .lean();
   for (const { _id: project_id, holders } of held) {

@@ -6,6 +6,12 @@ export const priorities = ['high', 'normal', 'low'] as const;
 /** Priority of an execution. */
 export type Priority = (typeof priorities)[number];
 
+/** The durable queues of services: whose, and for what. */
+export const serviceQueues = ['task-service.projects', 'task-service.results'] as const;
+
+/** One of the durable queues of services. */
+export type ServiceQueue = (typeof serviceQueues)[number];
+
 /** Names of everything that we declare on the broker, below one prefix. */
 export interface Names {
   /** Topic exchange of facts. */
@@ -18,8 +24,8 @@ export interface Names {
   deadLetters: string;
   /** Queue of executions of one priority. */
   executionQueue(priority: Priority): string;
-  /** Durable queue of one service for one purpose. */
-  serviceQueue(service: string, purpose: string): string;
+  /** Durable queue of a service, shared by its replicas. */
+  serviceQueue(queue: ServiceQueue): string;
 }
 
 /** The names below a prefix. */
@@ -30,7 +36,7 @@ export function namesFor(prefix: string): Names {
     control: `${prefix}.control`,
     deadLetters: `${prefix}.dead-letters`,
     executionQueue: (priority) => `${prefix}.executions.${priority}`,
-    serviceQueue: (service, purpose) => `${prefix}.${service}.${purpose}`,
+    serviceQueue: (queue) => `${prefix}.${queue}`,
   };
 }
 

@@ -1,0 +1,71 @@
+import { projectService } from '@claude-cli/project-service/service';
+import { AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
+import { ExecutionServiceService } from '@claude-cli/proto/platform/v1/executions';
+import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
+import { TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
+import { anonymous, permissionsOf, type Role, serviceCaller } from '@claude-cli/shared/caller';
+import { RpcChannel, type RpcClient } from '@claude-cli/shared/grpc/client';
+import type { Origin } from '@claude-cli/shared/grpc/interceptor';
+import { newId } from '@claude-cli/shared/ids';
+import { startService } from '@claude-cli/shared/service/service';
+import { testEnvironment } from '@claude-cli/shared/testing/environment';
+import { freePort } from '@claude-cli/shared/testing/free-port';
+import type { Context } from '../context.ts';
+import { taskService } from '../service.ts';
+
+/** task-service and project-service, running in this process on a store and a broker of their own. */
+export interface TestPlatform extends AsyncDisposable {
+  ctx: Context;
+  tasks: RpcClient<typeof TaskServiceService>;
+  executions: RpcClient<typeof ExecutionServiceService>;
+  projects: RpcClient<typeof ProjectServiceService>;
+  /** The first account. */
+  admin: Origin;
+  /** A runner. */
+  runner: Origin;
+}
+
+/** A caller who is in no account of the store. */
+export function someone(role: Role = 'developer'): Origin {
+  return { caller: { user_id: newId(), role, permissions: permissionsOf[role] }, requestId: newId() };
+}
+
+/** Start both services. */
+export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
+  await using stack = new AsyncDisposableStack();
+  const { env } = stack.use(testEnvironment(settings));
+  // The two ask each other, so one address has to be known before its service has started.
+  const taskPort = await freePort();
+  const addressOf = (port: number) => `127.0.0.1:${port}`;
+  const projects = stack.use(await startService(projectService, { ...env, TASK_SERVICE_ADDRESS: addressOf(taskPort) }));
+  const tasks = stack.use(
+    await startService(taskService, {
+      ...env,
+      GRPC_PORT: String(taskPort),
+      PROJECT_SERVICE_ADDRESS: addressOf(projects.grpcPort),
+    }),
+  );
+  const projectChannel = new RpcChannel(addressOf(projects.grpcPort));
+  const taskChannel = new RpcChannel(addressOf(taskPort));
+  stack.defer(() => {
+    projectChannel.close();
+    taskChannel.close();
+  });
+  const { ADMIN_USERNAME: username = '', ADMIN_PASSWORD: password = '' } = env;
+  const visitor = { caller: anonymous, requestId: newId() };
+  const { user } = await projectChannel.client(AuthServiceService).login({ username, password }, visitor);
+  const admin: Origin = {
+    caller: { user_id: user?.id ?? '', role: 'admin', permissions: permissionsOf.admin },
+    requestId: newId(),
+  };
+  const running = stack.move();
+  return {
+    ctx: tasks.ctx,
+    tasks: taskChannel.client(TaskServiceService),
+    executions: taskChannel.client(ExecutionServiceService),
+    projects: projectChannel.client(ProjectServiceService),
+    admin,
+    runner: { caller: serviceCaller('command-runner'), requestId: newId() },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}

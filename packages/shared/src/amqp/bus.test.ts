@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { connect } from 'amqplib';
+import { type AnyEvent, eventPattern, newEvent, type PlatformEvent } from '../events.ts';
+import { createLogger } from '../logger.ts';
+import { testEnvironment } from '../testing/environment.ts';
+import { until } from '../testing/until.ts';
+import { Bus } from './bus.ts';
+
+const log = createLogger('test', process.env.LOG_LEVEL ?? 'silent');
+
+function projectDeleted(project_id: string): PlatformEvent<'project.deleted'> {
+  return newEvent('project.deleted', { actor: 'u', project_id }, { name: 'n', status: 'active', member_ids: [] });
+}
+
+describe('the bus', () => {
+  const environment = testEnvironment();
+  let bus: Bus;
+
+  beforeAll(async () => {
+    bus = await Bus.connect(environment.env.AMQP_URL ?? '', environment.env.AMQP_PREFIX ?? '', log);
+  });
+  afterAll(async () => {
+    await bus[Symbol.asyncDispose]();
+    await environment[Symbol.asyncDispose]();
+  });
+
+  test('delivers to each subscriber only what its patterns ask for, in order', async () => {
+    const one: string[] = [];
+    const all: string[] = [];
+    await using _one = await bus.subscribe<AnyEvent>(
+      { exchange: 'events', patterns: [eventPattern('project', 'p1')], prefetch: 10 },
+      async ({ id }) => void one.push(id),
+    );
+    await using _all = await bus.subscribe<AnyEvent>(
+      { exchange: 'events', patterns: [eventPattern('project')], prefetch: 10 },
+      async ({ id }) => void all.push(id),
+    );
+    const events = ['p1', 'p2', 'p1'].map(projectDeleted);
+    for (const event of events) await bus.publishEvent(event);
+    await until('all events', () => all.length === 3);
+    expect(all).toEqual(events.map(({ id }) => id));
+    expect(one).toEqual([events[0]?.id, events[2]?.id]);
+  });
+
+  test('tries a handler again until it succeeds, and keeps the message meanwhile', async () => {
+    const queue = bus.names.serviceQueue('task-service.projects');
+    let failures = 2;
+    const handled: string[] = [];
+    await using _ = await bus.subscribe<AnyEvent>(
+      { queue, exchange: 'events', patterns: [eventPattern('project.deleted')], prefetch: 1 },
+      async ({ id }) => {
+        if (failures-- > 0) throw new Error('not yet');
+        handled.push(id);
+      },
+    );
+    const event = projectDeleted('p3');
+    await bus.publishEvent(event);
+    await until('the message to be handled', () => handled.length === 1);
+    expect(handled).toEqual([event.id]);
+  });
+
+  test('sets aside a message that is not JSON', async () => {
+    const queue = bus.names.serviceQueue('task-service.results');
+    await using _ = await bus.subscribe(
+      { queue, exchange: 'events', patterns: ['broken'], prefetch: 1 },
+      async () => {},
+    );
+    const raw = await connect(environment.env.AMQP_URL ?? '');
+    const channel = await raw.createConfirmChannel();
+    channel.publish(bus.names.events, 'broken', Buffer.from('{'));
+    const dead = await until('the dead letter', () => channel.get(bus.names.deadLetters, { noAck: true }));
+    expect(dead.content.toString()).toBe('{');
+    await raw.close();
+  });
+
+  test('keeps durable messages for a service that is away', async () => {
+    const subscription = {
+      queue: bus.names.serviceQueue('task-service.projects'),
+      exchange: 'events' as const,
+      patterns: [eventPattern('project.deleted')],
+      prefetch: 1,
+    };
+    await using _first = await bus.subscribe(subscription, async () => {});
+    await _first[Symbol.asyncDispose]();
+    const event = projectDeleted('p4');
+    await bus.publishEvent(event);
+    const handled: string[] = [];
+    await using _second = await bus.subscribe<AnyEvent>(subscription, async ({ id }) => void handled.push(id));
+    await until('the kept message', () => handled.includes(event.id));
+  });
+
+  test('opens a lost channel again and goes on', async () => {
+    const handled: string[] = [];
+    await using subscription = await bus.subscribe<AnyEvent>(
+      { exchange: 'events', patterns: [eventPattern('project', 'p5')], prefetch: 10 },
+      async ({ id }) => void handled.push(id),
+    );
+    const lost = subscription.current;
+    await lost?.checkQueue('there is no such queue').catch(() => {});
+    await until('another channel', () => subscription.current !== undefined && subscription.current !== lost);
+    const event = projectDeleted('p5');
+    await bus.publishEvent(event);
+    await until('the event', () => handled.includes(event.id));
+  });
+});

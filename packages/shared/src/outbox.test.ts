@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type Model, Schema } from 'mongoose';
+import { PlatformError } from './errors.ts';
+import { type Aggregate, guardedUpdate } from './guarded-update.ts';
+import { newId } from './ids.ts';
+import { createLogger } from './logger.ts';
+import { connectMongo, type Mongo } from './mongo.ts';
+import { Outbox, type OutboxEntry, outboxIndex } from './outbox.ts';
+import { testEnvironment } from './testing/environment.ts';
+
+interface Counter extends Aggregate<OutboxEntry> {
+  value: number;
+}
+
+const schema = new Schema<Counter>(
+  {
+    _id: { type: String, required: true },
+    value: Number,
+    version: Number,
+    updated_at: Date,
+    deleted_at: { type: Date, default: null },
+    outbox: { type: [Schema.Types.Mixed], default: [] } as never,
+  },
+  { versionKey: false },
+);
+schema.index(...outboxIndex);
+
+const log = createLogger('test', 'silent');
+const entry = (time = new Date()): OutboxEntry => ({ id: newId(), time: time.toISOString() });
+const notFound = () => new PlatformError('RESOURCE_NOT_FOUND', 'no counter');
+
+describe('an aggregate with an outbox', () => {
+  const environment = testEnvironment();
+  let mongo: Mongo;
+  let counters: Model<Counter>;
+
+  beforeAll(async () => {
+    mongo = await connectMongo(environment.env.MONGODB_URI ?? '', 'counters', log);
+    counters = mongo.connection.model<Counter>('Counter', schema);
+    await counters.init();
+  });
+  beforeEach(async () => {
+    await counters.deleteMany({});
+    await counters.create({ _id: 'c', value: 0, version: 1, updated_at: new Date(), outbox: [] });
+  });
+  afterAll(async () => {
+    await mongo[Symbol.asyncDispose]();
+    await environment[Symbol.asyncDispose]();
+  });
+
+  const increment = () =>
+    guardedUpdate(counters, 'c', notFound, ({ value }) => ({ set: { value: value + 1 }, events: [entry()] }));
+  const stored = () => counters.findById('c').lean();
+
+  test('changes made at the same time are all kept, each with its entry', async () => {
+    await Promise.all(Array.from({ length: 5 }, increment));
+    expect(await stored()).toMatchObject({ value: 5, version: 6 });
+    expect((await stored())?.outbox).toHaveLength(5);
+  });
+
+  test('a change that decides for nothing writes nothing', async () => {
+    const { changed } = await guardedUpdate(counters, 'c', notFound, () => undefined);
+    expect(changed).toBe(false);
+    expect(await stored()).toMatchObject({ version: 1 });
+  });
+
+  test('a deleted aggregate is not found', async () => {
+    await counters.updateOne({ _id: 'c' }, { $set: { deleted_at: new Date() } });
+    await expect(increment()).rejects.toMatchObject({ code: 'RESOURCE_NOT_FOUND' });
+  });
+
+  test('entries are told in order, once, and removed', async () => {
+    const told: string[] = [];
+    const outbox = new Outbox<OutboxEntry>(counters.collection, async ({ id }) => void told.push(id), log);
+    const first = await increment();
+    const second = await increment();
+    await Promise.all([outbox.flush(first.document), outbox.flush(second.document)]);
+    expect(told).toEqual(second.document.outbox.map(({ id }) => id));
+    expect((await stored())?.outbox).toEqual([]);
+  });
+
+  test('an entry that cannot be told stays, and holds back those after it', async () => {
+    const told: string[] = [];
+    let broken = true;
+    const tell = async ({ id }: OutboxEntry) => {
+      if (broken) throw new Error('the broker is away');
+      told.push(id);
+    };
+    const outbox = new Outbox<OutboxEntry>(counters.collection, tell, log);
+    const old = [entry(new Date(Date.now() - 60_000)), entry(new Date(Date.now() - 59_000))];
+    const { document } = await guardedUpdate(counters, 'c', notFound, () => ({ set: { value: 1 }, events: old }));
+    await outbox.flush(document);
+    expect((await stored())?.outbox).toHaveLength(2);
+    broken = false;
+    await outbox.sweep();
+    expect(told).toEqual(old.map(({ id }) => id));
+    expect((await stored())?.outbox).toEqual([]);
+  });
+
+  test('the sweep leaves entries to those who just wrote them', async () => {
+    const told: string[] = [];
+    const outbox = new Outbox<OutboxEntry>(counters.collection, async ({ id }) => void told.push(id), log);
+    await increment();
+    await outbox.sweep();
+    expect(told).toEqual([]);
+  });
+
+  test('left entries are found by an index', async () => {
+    const plan = await counters.collection.find({ 'outbox.time': { $lt: 'z' } }).explain('queryPlanner');
+    expect(JSON.stringify(plan)).toContain('IXSCAN');
+    expect(JSON.stringify(plan.queryPlanner)).not.toContain('COLLSCAN');
+  });
+});
