@@ -1,6 +1,5 @@
 import { Context, evalExpr } from 'mingo/core';
 import * as expressionOperators from 'mingo/operators/expression';
-import * as bitOperators from 'mingo/operators/query/bitwise';
 import { $expr } from 'mingo/operators/query/evaluation';
 import { $and, $nor, $or } from 'mingo/operators/query/logical';
 import type { ExpressionOperator, Options } from 'mingo/types';
@@ -15,19 +14,21 @@ type Evaluate = (doc: unknown, expression: unknown, options: Options) => unknown
 
 /** mingo's operators that gave the documented answers when they were tried; others are refused, not guessed. */
 const trusted =
-  '$arrayElemAt $arrayToObject $concatArrays $filter $first $last $indexOfArray $map $range $reduce $slice $zip $and $or ' +
-  '$cond $ifNull $switch $literal $let $mergeObjects $getField $setField $unsetField $setDifference $setEquals ' +
-  '$setIntersection $setIsSubset $setUnion $concat $indexOfBytes $ltrim $rtrim $trim $regexFind $regexFindAll ' +
-  '$regexMatch $replaceAll $replaceOne $split $strcasecmp $substr $substrBytes $substrCP $dateAdd $dateDiff ' +
-  '$rand $dateFromParts $dateFromString $dateSubtract $dateToParts $dateToString $dateTrunc';
+  '$arrayElemAt $arrayToObject $concatArrays $filter $indexOfArray $map $range $reduce $slice $zip $and $or $cond ' +
+  '$ifNull $switch $literal $let $getField $setField $unsetField $setDifference $setEquals $setIntersection ' +
+  '$setIsSubset $setUnion $allElementsTrue $anyElementTrue $concat $indexOfBytes $ltrim $rtrim $trim $regexFind ' +
+  '$regexFindAll $regexMatch $replaceAll $replaceOne $split $substr $substrBytes $substrCP $rand $dateFromParts ' +
+  '$dateFromString $dateToString $dateTrunc';
 /** The same, and they take one operand, which may be written in an array. */
-const trustedUnary =
-  '$isArray $reverseArray $size $objectToArray $allElementsTrue $anyElementTrue $strLenBytes $strLenCP $toLower $toUpper ' +
-  '$isNumber $toDate $dayOfMonth $dayOfWeek $dayOfYear $hour $isoDayOfWeek $isoWeek $isoWeekYear $millisecond $minute ' +
-  '$month $second $week $year';
+const trustedUnary = '$isArray $reverseArray $objectToArray $strLenBytes $strLenCP $isNumber $toDate';
+/** Those of dates: mingo fails on null or takes it for 1970, where MongoDB answers null. */
+const dates =
+  '$dateAdd $dateSubtract $dateDiff $dayOfMonth $dayOfWeek $dayOfYear $hour $isoDayOfWeek $isoWeek $isoWeekYear ' +
+  '$millisecond $minute $month $second $year';
 /** Arithmetic: mingo knows JavaScript numbers only. */
-const arithmetic = '$add $divide $log $mod $multiply $pow $round $subtract $trunc';
+const arithmetic = '$add $divide $log $mod $multiply $pow $subtract';
 const arithmeticUnary = '$abs $ceil $exp $floor $ln $log10 $sqrt $toDouble $toInt $toLong';
+const rounding = '$round $trunc';
 
 const mingo = expressionOperators as unknown as Record<string, Evaluate>;
 const names = (list: string) => list.split(' ');
@@ -40,6 +41,39 @@ const original = (name: string): Evaluate => {
 function unary(evaluate: Evaluate): Evaluate {
   return (doc, operand, options) =>
     evaluate(doc, Array.isArray(operand) && operand.length === 1 ? operand[0] : operand, options);
+}
+
+function rounded(evaluate: Evaluate): Evaluate {
+  return (doc, operand, options) => evaluate(doc, Array.isArray(operand) ? operand : [operand], options);
+}
+
+function dated(evaluate: Evaluate): Evaluate {
+  return unary((doc, operand, options) => {
+    const { date, startDate, endDate } = isDoc(operand) ? operand : ({} as Doc);
+    const operands = [date, startDate, endDate].filter((each) => each !== undefined);
+    const missing = (each: unknown) => (evalExpr(doc, each, options) ?? null) === null;
+    return (operands.length > 0 ? operands : [operand]).some(missing) ? null : evaluate(doc, operand, options);
+  });
+}
+
+function text(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  if (value instanceof Date) return value.toISOString();
+  throw new CommandError('BadValue', `can't convert to string: ${JSON.stringify(value)}`);
+}
+
+/** MongoDB changes the case of ASCII letters only. */
+const upper = (value: unknown) => text(value).replace(/[a-z]+/g, (letters) => letters.toUpperCase());
+const lower = (value: unknown) => text(value).replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+
+function ofArray(name: string, take: (values: unknown[]) => unknown): Evaluate {
+  return unary((doc, operand, options) => {
+    const values = evalExpr(doc, operand, options) ?? null;
+    if (values === null && name !== '$size') return null;
+    if (!Array.isArray(values)) throw new CommandError('BadValue', `The argument to ${name} must be an array`);
+    return take(values);
+  });
 }
 
 /** Evaluates the operands first, and refuses numbers that JavaScript cannot hold. */
@@ -94,6 +128,19 @@ const own: Record<string, Evaluate> = {
     if (['ObjectId', 'Long', 'Decimal128'].includes(bsonTag(value) ?? '')) return String(value);
     throw new CommandError('BadValue', '$toString: unsupported conversion');
   }),
+  $toUpper: unary((doc, operand, options) => upper(evalExpr(doc, operand, options))),
+  $toLower: unary((doc, operand, options) => lower(evalExpr(doc, operand, options))),
+  $strcasecmp: (doc, operands, options) => {
+    const [a, b] = (evalExpr(doc, operands, options) as unknown[]).map(upper);
+    return Math.sign(compare(a, b));
+  },
+  $size: ofArray('$size', (values) => values.length),
+  $first: ofArray('$first', (values) => values[0]),
+  $last: ofArray('$last', (values) => values.at(-1)),
+  $mergeObjects: (doc, operands, options) => {
+    const values = evalExpr(doc, operands, options);
+    return accumulate('$mergeObjects', Array.isArray(values) ? values : [values]);
+  },
   $sortArray: (doc, operand, options) => {
     const { input, sortBy } = operand as { input: unknown; sortBy: unknown };
     const values = evalExpr(doc, input, options) ?? null;
@@ -115,6 +162,8 @@ for (const name of ['$sum', '$avg', '$min', '$max']) {
 export const expressions: Record<string, Evaluate> = {
   ...Object.fromEntries(names(trusted).map((name) => [name, original(name)])),
   ...Object.fromEntries(names(trustedUnary).map((name) => [name, unary(original(name))])),
+  ...Object.fromEntries(names(dates).map((name) => [name, dated(original(name))])),
+  ...Object.fromEntries(names(rounding).map((name) => [name, rounded(numeric(original(name)))])),
   ...Object.fromEntries(names(arithmetic).map((name) => [name, numeric(original(name))])),
   ...Object.fromEntries(names(arithmeticUnary).map((name) => [name, unary(numeric(original(name)))])),
   ...own,
@@ -123,7 +172,7 @@ export const expressions: Record<string, Evaluate> = {
 /** What mingo may use: its registry with our operators in place of those that differ from MongoDB. */
 export const context = Context.init({
   expression: expressions as unknown as Record<`$${string}`, ExpressionOperator>,
-  query: { ...bitOperators, $and, $or, $nor, $expr, ...queryOperators },
+  query: { $and, $or, $nor, $expr, ...queryOperators },
 });
 
 /** Evaluates an aggregation expression on a document in plain form. Prefer the options that a mingo stage was given. */
@@ -137,8 +186,9 @@ export function checkExpression(expression: unknown): void {
     for (const part of expression) checkExpression(part);
     return;
   }
-  if (typeof expression === 'string' && /^\$\$(NOW|CLUSTER_TIME|USER_ROLES|SEARCH_META)\b/.test(expression)) {
-    if (!expression.startsWith('$$NOW')) notImplemented(expression);
+  if (typeof expression === 'string' && expression.startsWith('$')) {
+    if (/^\$\$(CLUSTER_TIME|USER_ROLES|SEARCH_META)\b/.test(expression)) notImplemented(expression);
+    if (/\.\d+(\.|$)/.test(expression)) notImplemented(`a number in the field path ${expression}`);
   }
   if (!isDoc(expression)) return;
   for (const [key, value] of Object.entries(expression)) {

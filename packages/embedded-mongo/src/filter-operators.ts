@@ -76,6 +76,25 @@ function modulo(operand: unknown): Test {
   };
 }
 
+/** A test of the bits of whole numbers against a mask: a number, or a list of bit positions. */
+function bits(accepts: (value: bigint, mask: bigint) => boolean): (operand: unknown) => Test {
+  return (operand) => {
+    const positions = Array.isArray(operand) ? operand.map(numberOf) : undefined;
+    const n = numberOf(operand);
+    const valid = positions
+      ? positions.every((at) => Number.isInteger(at) && at >= 0 && at < 64)
+      : Number.isSafeInteger(n) && n >= 0;
+    if (!valid)
+      throw new CommandError('BadValue', 'a bit mask has to be a non-negative whole number or a list of positions');
+    const mask = positions ? positions.reduce((sum, at) => sum | (1n << BigInt(at)), 0n) : BigInt(n);
+    return (value) => {
+      if (value instanceof Long) return accepts(BigInt.asUintN(64, value.toBigInt()), mask);
+      const whole = rank(value) === 10 && Number.isSafeInteger(numberOf(value));
+      return whole && accepts(BigInt.asUintN(64, BigInt(numberOf(value))), mask);
+    };
+  };
+}
+
 /** A test of one array element for the operand of `$elemMatch`, which filters.ts has normalized. */
 function element(operand: Doc, options: Options): Test {
   const first = Object.keys(operand)[0];
@@ -134,6 +153,10 @@ export const queryOperators: Record<string, QueryOperator> = {
     const test = element(operand as Doc, options);
     return (value) => Array.isArray(value) && value.some(test);
   }, false),
+  $bitsAllSet: operator(bits((value, mask) => (value & mask) === mask)),
+  $bitsAnySet: operator(bits((value, mask) => (value & mask) !== 0n)),
+  $bitsAllClear: operator(bits((value, mask) => (value & mask) === 0n)),
+  $bitsAnyClear: operator(bits((value, mask) => (value & mask) !== mask)),
   $all: all,
   $not: not,
 };

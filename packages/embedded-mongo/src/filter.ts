@@ -15,7 +15,6 @@ export interface Filter {
 }
 
 const absent = new Set(['$where', '$text', '$jsonSchema', '$near', '$nearSphere', '$geoWithin', '$geoIntersects']);
-const bitOperators = new Set(['$bitsAllSet', '$bitsAnySet', '$bitsAllClear', '$bitsAnyClear']);
 
 /**
  * Checks a filter (in plain form) and compiles it.
@@ -25,8 +24,7 @@ const bitOperators = new Set(['$bitsAllSet', '$bitsAnySet', '$bitsAllClear', '$b
 export function compileFilter(filter: unknown, variables: Doc = {}): Filter {
   const found = { exact: false, plain: false };
   const normal = normalize(filter ?? {}, found);
-  if (found.exact && found.plain)
-    notImplemented('$type of a certain number type together with $expr or $bits operators');
+  if (found.exact && found.plain) notImplemented('$type of a certain number type together with $expr');
   const query = new Query(normal, { context, variables, scriptEnabled: false });
   return { normal, exact: found.exact, test: (doc) => query.test(doc) };
 }
@@ -76,10 +74,9 @@ function normalizeOperators(condition: Doc, found: Found): Doc {
       continue;
     }
     if (absent.has(name)) notImplemented(name);
-    if (!Object.hasOwn(queryOperators, name) && !bitOperators.has(name)) {
+    if (!Object.hasOwn(queryOperators, name)) {
       throw new CommandError('BadValue', `unknown operator: ${name}`);
     }
-    if (bitOperators.has(name)) found.plain = true;
     normal[name] = normalizeOperand(name, operand, condition, found);
   }
   return normal;

@@ -42,7 +42,7 @@ interface Walker {
 
 /**
  * The keys under which an index, or a sort, on the paths knows the document: one, or with arrays one per element.
- * A missing field counts as null, an empty array as undefined, as in MongoDB's own index keys.
+ * A missing field counts as null, an empty array at the end of its path as undefined, as in MongoDB's own index keys.
  * @param multikey if given, set to true at the places of paths that led through an array
  * @throws CommandError CannotIndexParallelArrays when two paths lead through different arrays
  */
@@ -93,7 +93,7 @@ function walk(walker: Walker, values: unknown[], at: number[]): void {
     const nextValues = values.slice();
     const nextAt = at.slice();
     for (const i of through) {
-      const final = array.length === 0 || at[i] === (walker.paths[i] as Path).length;
+      const final = at[i] === (walker.paths[i] as Path).length;
       nextValues[i] = final || isDoc(element) ? element : null;
       if (final || !isDoc(element)) nextAt[i] = -1;
     }

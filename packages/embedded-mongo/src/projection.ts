@@ -159,7 +159,6 @@ export function withField(doc: unknown, path: Path, value: unknown): unknown {
   if (Array.isArray(doc)) return doc.map((element) => withField(element, path, value));
   const copy: Doc = isDoc(doc) ? { ...doc } : {};
   if (rest.length === 0 && value === undefined) delete copy[part];
-  else if (rest.length > 0 && value === undefined && !isDoc(copy[part]) && !Array.isArray(copy[part])) return doc;
   else setField(copy, part, withField(copy[part], rest, value));
   return copy;
 }

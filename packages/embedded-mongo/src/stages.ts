@@ -193,13 +193,19 @@ function group(docs: readonly Doc[], spec: Doc, options: Options): Doc[] {
   const outputs = accumulations(rest);
   const groups = new Map<string, { _id: unknown; docs: Doc[] }>();
   for (const doc of docs) {
-    const _id = evalExpr(doc, idExpression, options) ?? null;
+    const _id = withNulls(evalExpr(doc, idExpression, options) ?? null);
     const key = keyOf(_id);
     const found = groups.get(key);
     if (found) found.docs.push(doc);
     else groups.set(key, { _id, docs: [doc] });
   }
   return [...groups.values()].map((each) => ({ _id: each._id, ...summarize(each.docs, outputs, options) }));
+}
+
+/** A missing field counts as null in a group's `_id`. */
+function withNulls(id: unknown): unknown {
+  if (!isDoc(id)) return id;
+  return Object.fromEntries(Object.entries(id).map(([name, value]) => [name, withNulls(value ?? null)]));
 }
 
 function bucket(docs: readonly Doc[], spec: Doc, options: Options): Doc[] {

@@ -27,6 +27,13 @@ export function write(doc: Doc): Uint8Array {
   return bytes;
 }
 
+/** Writes what a pipeline made, in which undefined stands for a missing field. */
+export function writeResult(doc: Doc): Uint8Array {
+  const bytes = serialize(doc, { ignoreUndefined: true });
+  assertDocumentSize(bytes);
+  return bytes;
+}
+
 /** @throws CommandError BSONObjectTooLarge above 16 MiB */
 export function assertDocumentSize(bytes: Uint8Array): void {
   if (bytes.length <= maxDocumentBytes) return;

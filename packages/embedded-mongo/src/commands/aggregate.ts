@@ -5,7 +5,7 @@ import type { Reply } from '../reply.ts';
 import { parseSort } from '../sort.ts';
 import { aggregate, checkPipeline, readsOnly, type Surroundings } from '../stages.ts';
 import type { Stored } from '../stored.ts';
-import { type Doc, isDoc, numberOf, readPlain, toPlain, write } from '../values.ts';
+import { type Doc, isDoc, numberOf, readPlain, toPlain, writeResult } from '../values.ts';
 import { type Command, type CommandContext, checkCollation, countArgument, surroundings } from './command.ts';
 import { sourceOf } from './find.ts';
 import { prepared } from './write.ts';
@@ -83,10 +83,11 @@ export const aggregateCommands: Record<string, Command> = {
       const { docs } = runQuery(source, query);
       const batchSize = countArgument(args.cursor.batchSize, 'batchSize');
       const copies = () => docs.map((doc) => readPlain(doc.bytes));
-      const run = () => aggregate(readsOnly(rest) ? docs.map((doc) => doc.plain) : copies(), rest, around).map(write);
+      const run = () =>
+        aggregate(readsOnly(rest) ? docs.map((doc) => doc.plain) : copies(), rest, around).map(writeResult);
       if (target !== undefined) {
         putOut(context, target, rest.length === 0 ? docs.map((doc) => doc.bytes) : run());
-        return { cursor: cursors.first(source.namespace, [], write, batchSize) };
+        return { cursor: cursors.first(source.namespace, [], writeResult, batchSize) };
       }
       if (rest.length === 0)
         return { cursor: cursors.first(source.namespace, docs, (doc: Stored) => doc.bytes, batchSize) };

@@ -9,7 +9,7 @@ import type { Reply } from '../reply.ts';
 import { parseSort } from '../sort.ts';
 import type { Stored } from '../stored.ts';
 import { matchedPosition } from '../update-path.ts';
-import { type Doc, field, isDoc, numberOf, toPlain, write } from '../values.ts';
+import { type Doc, field, isDoc, numberOf, toPlain, writeResult } from '../values.ts';
 import {
   type Command,
   type CommandContext,
@@ -52,7 +52,7 @@ export function projector(spec: unknown, filter: Filter, variables: Doc): (doc: 
     true,
     (doc, path) => matchedPosition(filter.normal, doc, path.split('.')),
   );
-  return (doc) => write(project(doc.exact(), () => doc.plain));
+  return (doc) => writeResult(project(doc.exact(), () => doc.plain));
 }
 
 function checkFind(args: Doc): void {
