@@ -41,7 +41,9 @@ export async function claimExecution(
     )
     .lean();
   if (!claimed) {
-    await releaseSlot(ctx, waiting);
+    // The slot is the execution's, not the asker's: if another runner was faster, it is in use.
+    const inUse = await ctx.executions.exists({ _id: execution_id, status: 'running' });
+    if (!inUse) await releaseSlot(ctx, waiting);
     return { verdict: 'skip' };
   }
   void ctx.executionOutbox.flush(claimed);

@@ -122,6 +122,9 @@ describe('an execution', () => {
     expect(winner).toHaveLength(1);
     expect(answers.filter(({ verdict }) => verdict === 'skip')).toHaveLength(2);
     expect(await claim(message, winner[0])).toMatchObject({ verdict: 'granted', job: { generation: 1 } });
+    expect(await platform.ctx.slots.findById(project_id).lean()).toMatchObject({
+      holders: expect.arrayContaining([message.execution_id]),
+    });
   });
 
   test('ends once, however often and in whatever order reports arrive', async () => {
