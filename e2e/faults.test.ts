@@ -14,8 +14,8 @@ import {
   taskWithStatus,
 } from './support/tasks.ts';
 
-// Short, so that a lost runner is noticed within a test; long enough for a busy machine to renew in time.
-const leaseMs = 3_000;
+// Short, so that a lost runner is noticed within a test; longer than a killed service takes to come back and be asked again.
+const leaseMs = 8_000;
 
 let running: TestPlatform;
 let projectId: string;

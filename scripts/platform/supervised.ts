@@ -36,6 +36,7 @@ export class Supervised {
   readonly #lastLines: string[] = [];
   #child: Child | undefined;
   #fastCrashes = 0;
+  #killed = false;
   #failure: SetupError | undefined;
   #watching: Promise<void> = Promise.resolve();
 
@@ -68,11 +69,14 @@ export class Supervised {
     }
   }
 
-  /** Send a signal to the present child. @returns its process id */
+  /** Send a signal to the present child; its death is then no crash. @returns its process id */
   kill(signal: NodeJS.Signals): number {
     const child = this.#child;
     if (!child?.isRunning()) throw new Error(`${this.name} does not run now`);
+    this.#killed = true;
     child.signal(signal);
+    // It may answer a last time before it is gone; for whoever waits until it works again that does not count.
+    if (signal === 'SIGKILL') this.#child = undefined;
     return child.pid;
   }
 
@@ -97,7 +101,9 @@ export class Supervised {
       const started = Date.now();
       const exit = await child.exited;
       if (this.#stopping.signal.aborted) return;
-      this.#fastCrashes = Date.now() - started < fastMs ? this.#fastCrashes + 1 : 1;
+      const crashedYoung = !this.#killed && Date.now() - started < fastMs;
+      this.#fastCrashes = crashedYoung ? this.#fastCrashes + 1 : 1;
+      this.#killed = false;
       const why = `${this.name} ended unexpectedly (${describe(exit)})`;
       if (this.#fastCrashes >= maxFastCrashes) return this.#giveUp(`${why} ${maxFastCrashes} times in a row.`);
       this.#options.onRestart?.(why);
