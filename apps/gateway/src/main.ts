@@ -6,5 +6,5 @@ await runService({
   name: 'gateway',
   settings: gatewaySettings,
   context: createContext,
-  runs: [startGateway],
+  runs: [(ctx) => startGateway(ctx)],
 });

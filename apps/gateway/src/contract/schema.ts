@@ -20,6 +20,7 @@ export interface Dialect {
 }
 
 const defaultMaxBytes = 65_536;
+const mapKey = { type: 'string', minLength: 1, text: true, not: { const: '__proto__' } };
 
 /** What a request message accepts: its required fields, nothing undeclared. */
 export function requestSchema(message: DescMessage, dialect: Dialect): Schema {
@@ -88,7 +89,7 @@ function shapeOf(field: DescField, rules: Rules, dialect: Dialect): Schema {
     return {
       type: 'object',
       additionalProperties: valueSchema(field, { ...rules, required: false }, dialect),
-      ...(dialect.purpose === 'validation' && { propertyNames: { type: 'string', minLength: 1, text: true } }),
+      ...(dialect.purpose === 'validation' && { propertyNames: mapKey }),
       ...defined({ minProperties: rules.minItems, maxProperties: rules.maxItems }),
     };
   }

@@ -17,6 +17,7 @@ const codeOfKeyword: Readonly<Record<string, ErrorCode>> = {
   freeForm: 'VALIDATION_INVALID_FORMAT',
   freeFormSize: 'VALIDATION_VALUE_TOO_LONG',
   text: 'VALIDATION_INVALID_FORMAT',
+  not: 'VALIDATION_INVALID_FORMAT',
   format: 'VALIDATION_INVALID_FORMAT',
   pattern: 'VALIDATION_INVALID_FORMAT',
   maxLength: 'VALIDATION_VALUE_TOO_LONG',
@@ -72,6 +73,8 @@ function issueOf({ keyword, params, message }: ErrorObject): string {
       return 'Field is required';
     case 'additionalProperties':
       return 'Field is unknown';
+    case 'not':
+      return 'must not have this name';
     case 'enum':
       return `must be one of ${params.allowedValues.join(', ')}`;
     case 'format':

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
 import type { GatewayContext } from '../context.ts';
-import { loadContract } from '../contract/contract.ts';
+import { type Contract, loadContract } from '../contract/contract.ts';
 import { endpointsOf } from '../contract/endpoints.ts';
 import { openapiOf } from '../contract/openapi.ts';
 import { version } from '../version.ts';
@@ -33,15 +33,15 @@ const maxConnections = 25_000;
 const drainShare = 0.4;
 
 /** Start the public door. Disposing it stops accepting, lets requests in flight finish, and ends WebSockets. */
-export async function startGateway(ctx: GatewayContext): Promise<Gateway> {
+export async function startGateway(ctx: GatewayContext, contract: Contract = loadContract()): Promise<Gateway> {
   const proxy = createWebsocketProxy(ctx);
-  const contract = loadContract();
   const endpoints = endpointsOf(contract);
   const document = openapiOf(contract, endpoints, version);
   const app = createApp(ctx, await operationsOf(ctx, contract, endpoints), document);
-  let draining = false;
+  const inFlight = new Set<ServerResponse>();
   const server = createServer(limits, (request, response) => {
-    if (draining) response.shouldKeepAlive = false;
+    inFlight.add(response);
+    response.once('close', () => inFlight.delete(response));
     app(request, response);
   });
   server.setTimeout(idleMs);
@@ -61,7 +61,8 @@ export async function startGateway(ctx: GatewayContext): Promise<Gateway> {
   return {
     port,
     [Symbol.asyncDispose]: async () => {
-      draining = true;
+      // The next request of their connections would find nobody.
+      for (const response of inFlight) response.shouldKeepAlive = false;
       const closed = once(server, 'close');
       server.close();
       proxy.close();

@@ -37,20 +37,22 @@ export function createWebsocketProxy({ config, log }: GatewayContext): Websocket
     agent,
     xfwd: true,
     upgradeTimeout: upgradeTimeoutMs,
-    // Those close the socket before our answer is out, and write to the console.
+    // The default plugins close the socket before our answer is out, and write to the console.
     ejectPlugins: true,
-    on: {
-      proxyReqWs: (proxyRequest, _request, socket) => {
-        proxyRequest.once('upgrade', () => upgraded.add(socket));
+    plugins: [
+      (server) => {
+        server.on('proxyReqWs', (proxyRequest, _request, socket) => {
+          proxyRequest.once('upgrade', () => upgraded.add(socket));
+        });
+        server.on('error', (error, request, to) => {
+          const socket = to as Socket;
+          const requestId = String(request?.headers['x-request-id']);
+          log.debug({ request_id: requestId, err: error }, 'a proxied WebSocket failed');
+          if (upgraded.has(socket)) socket.destroy();
+          else answerRaw(socket, errorOf(error), requestId);
+        });
       },
-      error: (error, request, to) => {
-        const socket = to as Socket;
-        const requestId = String(request?.headers['x-request-id']);
-        log.debug({ request_id: requestId, err: error }, 'a proxied WebSocket failed');
-        if (upgraded.has(socket)) socket.destroy();
-        else answerRaw(socket, errorOf(error), requestId);
-      },
-    },
+    ],
   });
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const requestId = requestIdFrom(request.headers['x-request-id']);
