@@ -19,7 +19,7 @@ export const defaultLimits = {
   /** Pause between pings; a client that has not answered by the next one is gone. */
   pingMs: 30_000,
   /** Pause between checks that subscribers still have access to their projects. */
-  recheckMs: 30_000,
+  recheckMs: 45_000,
   /** How long the broker may take to confirm a binding. */
   bindMs: 5_000,
   /** How long a closing handshake may take before the connection is cut. */

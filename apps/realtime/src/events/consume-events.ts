@@ -30,10 +30,15 @@ function tell(ctx: Context, event: AnyEvent): void {
   }
 }
 
-/** While the broker was away, an unknown number of messages went by. */
-function tellReconnect(ctx: Context): void {
-  for (const subscriber of ctx.hub.subscribers()) {
-    const channels = new Set(ctx.hub.subscriptionsOf(subscriber).map(({ channel }) => channel));
-    for (const channel of channels) subscriber.send(gapMessage(channel, null));
-  }
+/** While the broker was away, an unknown number of messages went by those who had subscribed before. */
+function tellReconnect({ hub }: Context): () => void {
+  const affected = hub.subscribers().map((subscriber) => {
+    const channels = new Set(hub.subscriptionsOf(subscriber).map(({ channel }) => channel));
+    return { subscriber, channels };
+  });
+  return () => {
+    for (const { subscriber, channels } of affected) {
+      for (const channel of channels) subscriber.send(gapMessage(channel, null));
+    }
+  };
 }

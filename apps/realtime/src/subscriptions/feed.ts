@@ -18,8 +18,8 @@ export interface FeedListener {
   log: Logger;
   /** Must not wait: messages are handled one after the other. */
   onEvent(event: AnyEvent): void;
-  /** The broker, or the channel to it, was away; everything is bound again. */
-  onReconnect(): void;
+  /** The broker, or the channel to it, was away. What this returns is called when everything is bound again. */
+  onReconnect(): () => void;
 }
 
 // Messages are taken without acknowledgement and handled at once, so a process that is slow stops reading its socket and
@@ -60,12 +60,13 @@ export class Feed {
       channel.once('close', () => {
         if (this.#life === life) this.#life = undefined;
       });
+      const whenBound = this.#lives > 0 ? listener.onReconnect() : undefined;
       // From here on new wishes are bound as they come; those that are older are bound below.
       this.#life = life;
       await Promise.all(this.#wanted.names().map((pattern) => this.#bind(life, pattern)));
       await channel.consume(queue, (delivery) => receive(channel, delivery?.content, listener), { noAck: true });
       this.#lives += 1;
-      if (this.#lives > 1) listener.onReconnect();
+      whenBound?.();
     });
   }
 

@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { DiagnosticsServiceService } from '@claude-cli/proto/platform/v1/system';
+import { serviceCaller } from '@claude-cli/shared/caller';
+import { RpcChannel } from '@claude-cli/shared/grpc/client';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Client } from '../../test/client.ts';
+import { Platform } from '../../test/platform.ts';
+import { until } from '../../test/until.ts';
+
+let platform: Platform;
+beforeAll(async () => {
+  platform = await Platform.start({ pingMs: 100, closeMs: 300 });
+});
+afterAll(() => platform[Symbol.asyncDispose]());
+
+test('the diagnosis tells how many are connected and how quickly they answer', async () => {
+  const client = await platform.signIn(platform.user());
+  const channel = new RpcChannel(`127.0.0.1:${platform.service.grpcPort}`);
+  const origin = { caller: serviceCaller('test'), requestId: 'test' };
+  const diagnose = () => channel.client(DiagnosticsServiceService).diagnose({}, origin);
+  await until(() => platform.service.ctx.connections.meanLatency !== 0);
+  const { broker, websocket } = await diagnose();
+  expect(broker?.status).toBe('healthy');
+  expect(websocket).toMatchObject({ status: 'healthy', active_connections: 1 });
+  expect(websocket?.avg_latency).toBeGreaterThan(0);
+  channel.close();
+  client.socket.terminate();
+});
+
+test('a client that does not answer pings is cut', async () => {
+  const dead = await platform.signIn(platform.user());
+  dead.socket.pause();
+  const { connections } = platform.service.ctx;
+  await until(() => connections.size === 0);
+  dead.socket.resume();
+  expect(await dead.closed).toBe(1006);
+});
+
+test('a service that stops closes its connections with 1001, and cuts those that do not agree', async () => {
+  const stopping = await Platform.start({ closeMs: 300 });
+  const user = stopping.user();
+  const [polite, stuck] = [await stopping.signIn(user), await stopping.signIn(user)];
+  stuck.socket.pause();
+  const stopped = stopping[Symbol.asyncDispose]();
+  expect(await polite.closed).toBe(1001);
+  await stopped;
+  expect(stopping.service.ctx.connections.size).toBe(0);
+  stuck.socket.terminate();
+});
+
+test('a process that is full refuses further connections before they are open', async () => {
+  await using full = await Platform.start({ connections: 1 });
+  const user = full.user();
+  await full.signIn(user);
+  const refused = new Client(full.url(user.session));
+  const [, response] = await once(refused.socket, 'unexpected-response');
+  expect(response.statusCode).toBe(503);
+  response.destroy();
+});

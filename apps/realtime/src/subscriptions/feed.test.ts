@@ -1,0 +1,44 @@
+import { newId } from '@claude-cli/shared/ids';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { facts, Platform } from '../../test/platform.ts';
+import { until } from '../../test/until.ts';
+
+let platform: Platform;
+beforeAll(async () => {
+  platform = await Platform.start();
+});
+afterAll(() => platform[Symbol.asyncDispose]());
+
+test('after the broker was away everything is bound again, clients are told of the gap, and what is new arrives', async () => {
+  const user = platform.user();
+  const [before, during] = [platform.project(user), platform.project(user)];
+  const client = await platform.signIn(user);
+  await client.ask({ type: 'subscribe', channel: 'task_updates', project_id: before });
+  platform.broker.cut();
+  await until(() => !platform.service.ctx.feed.connected);
+  client.send({ type: 'subscribe', channel: 'project_updates', project_id: during });
+  const arrived = [await client.next(), await client.next()];
+  expect(arrived).toContainEqual({
+    type: 'gap',
+    data: { dropped: null, channel: 'task_updates' },
+    timestamp: expect.any(String),
+  });
+  expect(arrived.map(({ type }) => type)).toContain('subscribed');
+  for (const project_id of [before, during]) {
+    await platform.tell('task.updated', project_id, facts(newId()));
+    expect((await client.next()).type).toBe('task_update');
+  }
+});
+
+test('a subscription that the broker does not confirm in time is SERVICE_UNAVAILABLE and is not kept', async () => {
+  await using alone = await Platform.start({ bindMs: 200 });
+  const user = alone.user();
+  const client = await alone.signIn(user);
+  const project_id = alone.project(user);
+  alone.broker.cut();
+  await until(() => !alone.service.ctx.feed.connected);
+  const answer = await client.ask({ type: 'subscribe', channel: 'task_updates', project_id });
+  expect(answer.data.code).toBe('SERVICE_UNAVAILABLE');
+  await until(() => alone.broker.reaches('session.closed._'));
+  expect(await alone.broker.reaches(`task.updated.${project_id}`)).toBe(false);
+});

@@ -1,0 +1,116 @@
+import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
+import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
+import { SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
+import { type ExecuteTaskRequest, TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
+import { PlatformError } from '@claude-cli/shared/errors';
+import type { RpcDefinition } from '@claude-cli/shared/grpc/definition';
+import {
+  type Call,
+  type Handlers,
+  type RunningGrpcServer,
+  type ServedService,
+  startGrpcServer,
+} from '@claude-cli/shared/grpc/server';
+import { createLogger } from '@claude-cli/shared/logger';
+
+/** What the services that stand in for the others know. */
+export class World {
+  /** From session to user. */
+  readonly sessions = new Map<string, string>();
+  /** From project to members. */
+  readonly members = new Map<string, Set<string>>();
+  /** From task to project. */
+  readonly tasks = new Map<string, string>();
+  /** Commands by id. */
+  readonly commands = new Map<string, { user_id: string; task_id?: string }>();
+  /** Calls that arrived, as "method request-id". */
+  readonly calls: string[] = [];
+  /** What happens when a task is executed. */
+  onExecute: (request: ExecuteTaskRequest) => Promise<void> = async () => {};
+}
+
+function stub<Definition extends RpcDefinition>(
+  definition: Definition,
+  own: Partial<Handlers<Definition, World>>,
+): ServedService<World> {
+  const unimplemented = () => Promise.reject(new PlatformError('INTERNAL_SERVER_ERROR', 'not part of the test'));
+  const handlers = Object.keys(definition).map((name) => [name, own[name] ?? unimplemented] as const);
+  return { definition, handlers: Object.fromEntries(handlers) as ServedService<World>['handlers'] };
+}
+
+function seen(world: World, method: string, call: Call): void {
+  world.calls.push(`${method} ${call.requestId}`);
+}
+
+function checkMember(world: World, projectId: string, call: Call): void {
+  const members = world.members.get(projectId);
+  if (!members) throw new PlatformError('PROJECT_NOT_FOUND', 'The project does not exist');
+  if (!members.has(call.caller.user_id)) throw new PlatformError('PROJECT_ACCESS_DENIED', 'No access to the project');
+}
+
+/** Start gRPC services that answer from the world. */
+export function startStubs(world: World): Promise<RunningGrpcServer> {
+  const sessions = stub(SessionServiceService, {
+    touchSession: async (_, { session_id }, call) => {
+      seen(world, 'touchSession', call);
+      const user_id = world.sessions.get(session_id);
+      if (user_id === undefined || user_id !== call.caller.user_id) {
+        throw new PlatformError('RESOURCE_NOT_FOUND', 'The session does not exist');
+      }
+      return { session_id, user_id, status: 'active' };
+    },
+  });
+  const projects = stub(ProjectServiceService, {
+    checkAccess: async (_, { project_id }, call) => {
+      seen(world, 'checkAccess', call);
+      checkMember(world, project_id, call);
+      return { role: 'editor', status: 'active' };
+    },
+  });
+  const tasks = stub(TaskServiceService, {
+    getTask: async (_, { task_id }, call) => {
+      const project_id = world.tasks.get(task_id);
+      if (!project_id) throw new PlatformError('TASK_NOT_FOUND', 'The task does not exist', { task_id });
+      checkMember(world, project_id, call);
+      return {
+        id: task_id,
+        title: 'a task',
+        description: '',
+        project_id,
+        status: 'pending',
+        priority: 1,
+        progress_percentage: 0,
+        created_by: call.caller.user_id,
+        tags: [],
+        dependencies: [],
+        history: [],
+      };
+    },
+    executeTask: async (_, request, call) => {
+      seen(world, 'executeTask', call);
+      await world.onExecute(request);
+      return { task_id: request.task_id, execution_id: request.task_id, status: 'queued', queue_position: 3 };
+    },
+  });
+  const commands = stub(CommandServiceService, {
+    getCommandStatus: async (_, { command_id }, call) => {
+      const command = world.commands.get(command_id);
+      if (command?.user_id !== call.caller.user_id) {
+        throw new PlatformError('RESOURCE_NOT_FOUND', 'The command does not exist');
+      }
+      return {
+        command_id,
+        command: 'true',
+        status: 'running',
+        output: [],
+        duration: 0,
+        output_truncated: false,
+        working_directory: '/',
+        ...(command.task_id ? { task_id: command.task_id } : {}),
+      };
+    },
+  });
+  const services = [sessions, projects, tasks, commands];
+  const log = createLogger('stubs', 'silent');
+  return startGrpcServer({ host: '127.0.0.1', port: 0, services, ctx: world, log });
+}
