@@ -40,20 +40,42 @@ export function lockFolder(dir: string): () => void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const owner = ownerOf(file);
-    if (owner && birthOf(owner.pid) === owner.birth) {
-      throw new Error(`${dir} is in use by another server (process ${owner.pid})`);
-    }
-    fs.rmSync(file, { force: true });
+    const text = readIfThere(file);
+    const owner = ownerOf(text);
+    const inUse = new Error(`${dir} is in use by another server (process ${owner?.pid ?? 'unknown'})`);
+    if (owner && birthOf(owner.pid) === owner.birth) throw inUse;
+    if (!removeExactly(file, text)) throw inUse;
   }
 }
 
-function ownerOf(file: string): { pid: number; birth: string } | undefined {
+function readIfThere(file: string): string {
   try {
-    const owner = JSON.parse(fs.readFileSync(file, 'utf8')) as { pid?: unknown; birth?: unknown };
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Removes the file, unless another process has put its own there meanwhile: then that is put back. */
+function removeExactly(file: string, text: string): boolean {
+  const aside = `${file}.${process.pid}`;
+  try {
+    fs.renameSync(file, aside);
+  } catch {
+    return true;
+  }
+  const same = readIfThere(aside) === text;
+  if (!same) fs.renameSync(aside, file);
+  else fs.rmSync(aside);
+  return same;
+}
+
+function ownerOf(text: string): { pid: number; birth: string } | undefined {
+  try {
+    const owner = JSON.parse(text) as { pid?: unknown; birth?: unknown };
     if (typeof owner.pid === 'number' && typeof owner.birth === 'string') return { pid: owner.pid, birth: owner.birth };
   } catch {
-    // Gone meanwhile, or cut short by a crash: nobody's.
+    // Cut short by a crash: nobody's.
   }
   return undefined;
 }

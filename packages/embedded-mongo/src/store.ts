@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
-import { deserialize } from 'bson';
+import { type Binary, deserialize } from 'bson';
 import { type Changes, encodeCatalog, encodePut, entryKinds } from './changes.ts';
 import { Collection } from './collection.ts';
 import { CommandError } from './errors.ts';
@@ -21,6 +21,7 @@ export class Store {
   readonly #log: Log;
   #lastNumber = 0;
   #compaction: Promise<void> | undefined;
+  #compactFrom = compactFrom;
 
   /** @param dir where the data is kept; memory only when absent @throws Error when another server uses the folder */
   constructor(dir: string | undefined, log: Log) {
@@ -141,12 +142,12 @@ export class Store {
       byNumber.get(entry.readUInt32LE(1))?.collection.restore(entry.readDoubleLE(5), bytes);
       return;
     }
-    const change = deserialize(entry.subarray(1), { promoteBuffers: true, bsonRegExp: true });
+    const change = deserialize(entry.subarray(1), { bsonRegExp: true });
     const number = change.number as number;
     const known = byNumber.get(number);
     this.#lastNumber = Math.max(this.#lastNumber, number);
     if (change.do === 'create') {
-      const collection = new Collection(number, change.namespace as string, change.uuid as Uint8Array);
+      const collection = new Collection(number, change.namespace as string, (change.uuid as Binary).value());
       byNumber.set(number, { collection, specs: (change.indexes as IndexSpec[]) ?? [] });
     } else if (!known) return;
     else if (change.do === 'drop') byNumber.delete(number);
@@ -160,12 +161,15 @@ export class Store {
   }
 
   #compactIfWorthwhile(journal: Journal): void {
-    if (this.#compaction || journal.size < compactFrom) return;
+    if (this.#compaction || journal.size < this.#compactFrom) return;
     const live = this.collections.reduce((total, { bytes, docs }) => total + bytes + docs.size * 25, 0);
     if (journal.size < compactRatio * live) return;
     this.#compaction = journal
       .compact(this.#snapshot())
-      .catch((error: unknown) => this.#log(`compaction failed, the journal stays as it is: ${String(error)}`))
+      .catch((error: unknown) => {
+        this.#compactFrom = journal.size * 2;
+        this.#log(`compaction failed, the journal stays as it is: ${String(error)}`);
+      })
       .finally(() => {
         this.#compaction = undefined;
       });
