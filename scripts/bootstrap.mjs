@@ -117,18 +117,21 @@ function tryLink(from, to) {
 
 async function install() {
   const started = Date.now();
-  const stop = showProgress('Installing dependencies (npm ci)');
-  const { code, output } = await npmCi();
+  const stop = showProgress('Installing dependencies');
+  let { code, output } = await npm('ci');
+  // A lock file that was written where the registry lacks packages for other platforms does not name them, and npm ci wants
+  // them named. npm install adds what this platform needs, at the versions that the packages pin, and is told to save nothing.
+  if (code !== 0 && /EUSAGE/.test(output)) ({ code, output } = await npm('install', '--no-save'));
   stop();
   if (code !== 0) throw new Refusal(explain(code, output));
   writeFileSync(stampFile, expectedStamp());
   console.error(`Installed dependencies in ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
-function npmCi() {
+function npm(...command) {
   const { promise, resolve } = withResolvers();
   // Level error hides the warnings about the engine of the Node that we start from and about install scripts.
-  const args = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
+  const args = [...command, '--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
   const child = spawn('npm', args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
@@ -151,7 +154,7 @@ function explain(code, output) {
     return `npm may not write to ${modules}: make ${root} and npm's cache writable for the user who runs this, then start again.${detail}`;
   }
   if (/ENOSPC/.test(output)) return `The disk is full: free some space, then start again.${detail}`;
-  return `npm ci failed (exit code ${code}): mend what it names, then start again.${detail}`;
+  return `npm failed (exit code ${code}): mend what it names, then start again.${detail}`;
 }
 
 /** On a terminal, a line that counts seconds; elsewhere, one line now and one every 15 s, so that a log shows life. */
