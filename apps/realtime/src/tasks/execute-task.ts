@@ -29,7 +29,9 @@ export async function executeTask(
       data: await ctx.tasks.executeTask({ task_id: target.id, priority, options }, origin),
     };
   } catch (thrown) {
-    if (begun) await end(ctx, subscriber, topicOf(target));
+    // An answer that did not come in time says nothing: the task may well be in the queue.
+    const refused = PlatformError.from(thrown).code !== 'UPSTREAM_ERROR';
+    if (begun && refused) await end(ctx, subscriber, topicOf(target));
     throw thrown;
   }
 }
