@@ -121,7 +121,7 @@ async function install() {
   let { code, output } = await npm('ci');
   // A lock file that was written where the registry lacks packages for other platforms does not name them, and npm ci wants
   // them named. npm install adds what this platform needs, at the versions that the packages pin, and is told to save nothing.
-  if (code !== 0 && /EUSAGE/.test(output)) ({ code, output } = await npm('install', '--no-save'));
+  if (code !== 0 && !interruptedBy && /EUSAGE/.test(output)) ({ code, output } = await npm('install', '--no-save'));
   stop();
   if (code !== 0) throw new Refusal(explain(code, output));
   writeFileSync(stampFile, expectedStamp());
@@ -145,8 +145,7 @@ function explain(code, output) {
   const detail = output.trim() ? `\n\n${output.trim()}` : '';
   if (code === 'ENOENT')
     return 'npm was not found: install Node 24 together with npm (https://nodejs.org), then start again.';
-  if (code === exitCodeOf('SIGINT') || code === exitCodeOf('SIGTERM'))
-    return 'Installing the dependencies was interrupted: start again.';
+  if (interruptedBy) return 'Installing the dependencies was interrupted: start again.';
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH/.test(output)) {
     return `The npm registry could not be reached: connect to the network, or configure a registry or proxy (npm config set registry <url>), then start again.${detail}`;
   }
@@ -183,9 +182,14 @@ function run(program, args) {
   child.on('exit', (code, signal) => process.exit(signal ? exitCodeOf(signal) : code));
 }
 
+let interruptedBy;
+
 function forwardSignals(child) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    const forward = () => child.kill(signal);
+    const forward = () => {
+      interruptedBy = signal;
+      child.kill(signal);
+    };
     process.on(signal, forward);
     child.once('exit', () => process.off(signal, forward));
   }

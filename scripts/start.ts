@@ -92,12 +92,19 @@ async function runJob(
   return Promise.race([job, ended.then((failure) => failure ?? new SetupError('The main job was interrupted.'))]);
 }
 
-function announce({ url, adminUsername, adminPassword, secrets }: Platform): void {
+function announce({ url, adminUsername, secrets }: Platform): void {
   say('');
   say(`The platform serves ${styleText('bold', url)}   API documentation: ${url}/docs`);
-  if (secrets.isNew) say(`Log in as ${adminUsername} with password ${styleText('bold', adminPassword)}`);
-  if (secrets.passwordFile) say(`The password of ${adminUsername} is kept in ${secrets.passwordFile}`);
-  else say(`Log in as ${adminUsername} with the password in ADMIN_PASSWORD`);
+  if (!secrets.passwordFile) {
+    say(`Log in as ${adminUsername} with the password in ADMIN_PASSWORD`);
+  } else if (secrets.unseenPassword) {
+    say(
+      `Log in as ${adminUsername} with password ${styleText('bold', secrets.unseenPassword)} (kept in ${secrets.passwordFile})`,
+    );
+    secrets.markSeen();
+  } else {
+    say(`The password of ${adminUsername} is kept in ${secrets.passwordFile}`);
+  }
   say('Ctrl-C stops it');
 }
 

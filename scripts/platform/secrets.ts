@@ -9,12 +9,15 @@ export interface Secrets {
   jwtSecret: string;
   /** Where the admin's password is kept; undefined when ADMIN_PASSWORD names it. */
   passwordFile: string | undefined;
-  /** The password was made just now, so nobody has seen it yet. */
-  isNew: boolean;
+  /** The generated password, while nobody has been shown it. */
+  unseenPassword: string | undefined;
+  /** From now on somebody has. */
+  markSeen(): void;
 }
 
 interface SecretsFile {
   admin_password?: string;
+  admin_password_seen?: boolean;
   jwt_secret?: string;
 }
 
@@ -22,7 +25,6 @@ interface SecretsFile {
 export function loadSecrets(dataDir: string, env: NodeJS.ProcessEnv): Secrets {
   const file = join(dataDir, 'secrets.json');
   const kept = read(file);
-  const isNew = !env.ADMIN_PASSWORD && !kept.admin_password;
   const all: SecretsFile = { ...kept };
   if (!env.ADMIN_PASSWORD) all.admin_password ??= randomBytes(15).toString('base64url');
   if (!env.JWT_SECRET) all.jwt_secret ??= randomBytes(48).toString('base64url');
@@ -31,7 +33,8 @@ export function loadSecrets(dataDir: string, env: NodeJS.ProcessEnv): Secrets {
     adminPassword: env.ADMIN_PASSWORD || all.admin_password || '',
     jwtSecret: env.JWT_SECRET || all.jwt_secret || '',
     passwordFile: env.ADMIN_PASSWORD ? undefined : file,
-    isNew,
+    unseenPassword: env.ADMIN_PASSWORD || all.admin_password_seen ? undefined : all.admin_password,
+    markSeen: () => write(file, { ...all, admin_password_seen: true }),
   };
 }
 
