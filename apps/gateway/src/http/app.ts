@@ -37,17 +37,24 @@ export function createApp(ctx: GatewayContext, operations: readonly Operation[],
   return app;
 }
 
+// Parsing takes time that nobody answers for who has not signed in. In bytes.
+const anonymousBodyLimit = 65_536;
+
 // Answers are data: whoever opens one in a browser gets no script, no frame and no form out of it.
 const apiPolicy = { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"], 'form-action': ["'none'"] };
 
 function addRoutes(app: Express, { config }: GatewayContext, operations: readonly Operation[]): void {
   const authenticate = createAuthentication(config.JWT_SECRET);
   const readBody = jsonBody(config.BODY_LIMIT_BYTES);
+  const readSmallBody = jsonBody(Math.min(config.BODY_LIMIT_BYTES, anonymousBodyLimit));
   for (const sameUrls of Map.groupBy(operations, ({ path }) => shapeOf(path)).values()) {
     for (const operation of sameUrls) {
       const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
       const verb = operation.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete';
-      app[verb](path, ...handlersOf(operation, authenticate, readBody));
+      app[verb](
+        path,
+        ...handlersOf(operation, authenticate, operation.access === 'everyone' ? readSmallBody : readBody),
+      );
     }
     const [{ path } = { path: '' }] = sameUrls;
     app.all(path.replaceAll(/\{(\w+)\}/g, ':$1'), otherMethods(path, sameUrls));

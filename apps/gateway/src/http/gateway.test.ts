@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { PlatformError } from '@claude-cli/shared/errors';
+import { metrics } from '@claude-cli/shared/telemetry';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { anId, ask, bearer, secrets, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
@@ -237,6 +238,12 @@ describe('a caller', () => {
     ]);
   });
 
+  test('who is nobody yet sends small bodies only', async () => {
+    const body = { username: 'a', password: 'x'.repeat(70_000) };
+    const { status, json } = await ask(gateway, 'POST', '/api/auth/login', { body, anonymous: true });
+    expect([status, json.error.details]).toEqual([413, { limit: 65_536 }]);
+  });
+
   test('needs no token to sign in, and a wrong one does no harm', async () => {
     gateway.answers.set('AuthService.login', () => ({ access_token: 'new', expires_in: 3600 }));
     const body = { username: 'a', password: 'correct horse' };
@@ -280,6 +287,18 @@ describe('an error of a service', () => {
     fail(new PlatformError('RATE_LIMIT_EXCEEDED', 'x', { reset_at: new Date(Date.now() + 29_500).toISOString() }));
     expect((await ask(gateway, 'GET', `/api/tasks/${anId}`)).headers.get('retry-after')).toBe('30');
   });
+});
+
+test('requests are measured by route, method and status', async () => {
+  await ask(gateway, 'GET', `/api/tasks/${anId}`);
+  await ask(gateway, 'GET', '/api/nothing/at/all');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const text = await metrics.metrics();
+  expect(text).toMatch(
+    /http_request_duration_seconds_count{method="GET",route="\/api\/tasks\/{task_id}",status="200"} \d/,
+  );
+  expect(text).toMatch(/http_request_duration_seconds_count{method="GET",route="none",status="404"} \d/);
+  expect(text).toMatch(/^http_requests_in_flight 0$/m);
 });
 
 describe('the log', () => {

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createLogger } from '@claude-cli/shared/logger';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { GatewayContext } from '../context.ts';
 import { ask, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
+import { createWebsocketProxy } from './websocket-proxy.ts';
 
 let realtime: Server;
 let sockets: WebSocketServer;
@@ -102,6 +105,21 @@ describe('a WebSocket through the gateway', () => {
     await new Promise((resolve) => realtime.close(resolve));
     const { status, json } = await refusal(open('/ws/session-1'));
     expect([status, json.error.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+  });
+
+  test('is refused in the envelope when realtime is silent', async () => {
+    // Read, so that the end of the connection is seen, but never answered.
+    realtime.removeAllListeners('upgrade').on('upgrade', (_request, socket) => void socket.resume());
+    const config = { REALTIME_URL: `http://127.0.0.1:${(realtime.address() as AddressInfo).port}` };
+    const proxy = createWebsocketProxy({ config, log: createLogger('test', 'silent') } as GatewayContext, 100);
+    const server = createServer().on('upgrade', proxy.upgrade).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { status, json } = await refusal(
+      new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws/a`),
+    );
+    expect([status, json.error.code]).toEqual([502, 'WEBSOCKET_CONNECTION_FAILED']);
+    proxy.close();
+    await new Promise((resolve) => server.close(resolve));
   });
 
   test.each(['/ws', '/ws/', '/ws/a/b', '/ws/../admin', '/other'])('is refused at %s', async (path) => {

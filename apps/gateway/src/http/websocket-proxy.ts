@@ -7,8 +7,6 @@ import type { GatewayContext } from '../context.ts';
 import { answerRaw } from './raw-answer.ts';
 import { requestIdFrom } from './request-id.ts';
 
-/** Longest wait for realtime to accept a connection. */
-const upgradeTimeoutMs = 10_000;
 /** More connections than this through one gateway are refused. */
 const maxSockets = 20_000;
 /** How long a client may take to close its side. */
@@ -26,8 +24,8 @@ export interface WebsocketProxy {
   close(): void;
 }
 
-/** A proxy to REALTIME_URL. */
-export function createWebsocketProxy({ config, log }: GatewayContext): WebsocketProxy {
+/** A proxy to REALTIME_URL. @param upgradeTimeoutMs longest wait for realtime to accept a connection */
+export function createWebsocketProxy({ config, log }: GatewayContext, upgradeTimeoutMs = 10_000): WebsocketProxy {
   const sockets = new Set<Duplex>();
   // Once a connection is upgraded, an HTTP answer would be garbage in the middle of frames.
   const upgraded = new WeakSet<object>();
