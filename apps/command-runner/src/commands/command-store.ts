@@ -1,0 +1,138 @@
+import { outboxIndex } from '@claude-cli/shared/outbox';
+import { type Connection, Schema } from 'mongoose';
+import type { Runner } from '../processes/runner.ts';
+import type { CommandEnd, CommandRecord, Report } from './command.ts';
+
+const text = { type: String, required: true } as const;
+const optionalText = { type: String, default: null } as const;
+const optionalNumber = { type: Number, default: null } as const;
+
+const schema = new Schema<CommandRecord>(
+  {
+    _id: text,
+    run_id: text,
+    kind: text,
+    command: text,
+    status: text,
+    working_directory: text,
+    user_id: text,
+    project_id: optionalText,
+    task_id: optionalText,
+    pid: optionalNumber,
+    pid_started: optionalText,
+    runner_id: text,
+    host: text,
+    runner_pid: { type: Number, required: true },
+    runner_started: optionalText,
+    heartbeat_at: { type: Date, required: true },
+    started_at: { type: Date, required: true },
+    completed_at: { type: Date, default: null },
+    exit_code: optionalNumber,
+    duration_ms: optionalNumber,
+    output_bytes: { type: Number, default: 0 },
+    output_truncated: { type: Boolean, default: false },
+    error: optionalText,
+    outbox: { type: [Schema.Types.Mixed], default: [] } as never,
+  },
+  { versionKey: false, collection: 'commands' },
+)
+  .index({ user_id: 1, started_at: -1 })
+  .index({ started_at: -1 })
+  // Running commands are few, bounded by the slots of all runners: one index finds them for every question.
+  .index({ status: 1, started_at: -1 })
+  .index(...outboxIndex);
+
+const compile = (connection: Connection) => connection.model('Command', schema);
+
+/** Which commands are meant: those of one user, or, without one, all. */
+export interface Whose {
+  user_id?: string;
+}
+
+/** Records of commands. */
+export class CommandStore {
+  readonly model: ReturnType<typeof compile>;
+
+  constructor(connection: Connection) {
+    this.model = compile(connection);
+  }
+
+  /** Store a command that is about to start. Answers the record of an earlier attempt that it replaces. */
+  async begin(record: CommandRecord): Promise<CommandRecord | null> {
+    const options = { upsert: true, returnDocument: 'before' } as const;
+    return this.model.findOneAndReplace({ _id: record._id }, record, options).lean<CommandRecord>();
+  }
+
+  /** Store which process it is. */
+  async setProcess(runId: string, id: string, pid: number, pidStarted: string | null): Promise<void> {
+    await this.model.updateOne({ _id: id, run_id: runId }, { $set: { pid, pid_started: pidStarted } });
+  }
+
+  /** Store how a run ended, together with the report of it. Null when another attempt has replaced the record. */
+  finish(id: string, runId: string, end: CommandEnd, report: Report | undefined): Promise<CommandRecord | null> {
+    const push = report ? { $push: { outbox: report } } : {};
+    return this.model
+      .findOneAndUpdate({ _id: id, run_id: runId }, { $set: end, ...push }, { returnDocument: 'after' })
+      .lean<CommandRecord>();
+  }
+
+  /** Close the record of a run whose runner is gone. Null when it is closed already. */
+  close(
+    lost: CommandRecord,
+    end: Pick<CommandEnd, 'status' | 'error' | 'completed_at'>,
+    report: Report | undefined,
+  ): Promise<CommandRecord | null> {
+    const duration_ms = end.completed_at.getTime() - lost.started_at.getTime();
+    const push = report ? { $push: { outbox: report } } : {};
+    return this.model
+      .findOneAndUpdate(
+        { _id: lost._id, run_id: lost.run_id, status: 'running' },
+        { $set: { ...end, duration_ms }, ...push },
+        { returnDocument: 'after' },
+      )
+      .lean<CommandRecord>();
+  }
+
+  /** The record of a command. */
+  find(id: string): Promise<CommandRecord | null> {
+    return this.model.findById(id).lean<CommandRecord>();
+  }
+
+  /** Running commands, newest first. */
+  running(whose: Whose, limit: number) {
+    return this.model
+      .find({ status: 'running', ...whose })
+      .sort({ started_at: -1 })
+      .limit(limit);
+  }
+
+  /** How many run. */
+  countRunning(whose: Whose): Promise<number> {
+    return this.model.countDocuments({ status: 'running', ...whose });
+  }
+
+  /** All commands, newest first. */
+  history(whose: Whose, { limit, offset }: { limit: number; offset: number }) {
+    return this.model.find(whose).sort({ started_at: -1 }).skip(offset).limit(limit);
+  }
+
+  /** How many there are. */
+  count({ user_id }: Whose): Promise<number> {
+    return user_id === undefined ? this.model.estimatedDocumentCount() : this.model.countDocuments({ user_id });
+  }
+
+  /** Running commands that other runners started on a host, or of which nothing was heard for long. */
+  async suspects({ runner_id, host }: Runner, silentSince: Date): Promise<CommandRecord[]> {
+    const others = { status: 'running', runner_id: { $ne: runner_id } } as const;
+    const suspect = { $or: [{ host }, { heartbeat_at: { $lt: silentSince } }] };
+    return this.model
+      .find({ ...others, ...suspect })
+      .limit(1000)
+      .lean<CommandRecord[]>();
+  }
+
+  /** Say that the commands of a runner are in good hands. */
+  async heartbeat({ runner_id }: Runner): Promise<void> {
+    await this.model.updateMany({ status: 'running', runner_id }, { $set: { heartbeat_at: new Date() } });
+  }
+}

@@ -1,0 +1,103 @@
+import type { OutputPiece } from '@claude-cli/shared/events';
+import type { Context } from '../context.ts';
+import { BoundedOutput } from '../output/bounded-output.ts';
+import { LiveOutput } from '../output/live-output.ts';
+import { OutputRecorder } from '../output/output-recorder.ts';
+import { childEnvironment } from '../processes/environment.ts';
+import { RunningProcess } from '../processes/running-process.ts';
+import type { Program } from '../processes/shell.ts';
+import { type CommandEnd, type CommandFacts, newRecord, type Report } from './command.ts';
+import { endCommand } from './end-command.ts';
+import { killLeftovers } from './lost-commands.ts';
+import { RunningCommand, type StopReason } from './running-command.ts';
+
+/** Takes output. */
+export type WriteOutput = (stream: OutputPiece['stream'], text: string) => void;
+
+/** Reads the stdout of a program that does not write for people. */
+export interface Translator {
+  read(text: string): void;
+  /** stdout has ended. Answers why the program failed, if it said so itself. */
+  end(): string | undefined;
+}
+
+/** A command to start. */
+export interface CommandSpec {
+  facts: CommandFacts;
+  program: Program;
+  timeoutMs: number;
+  /** Whether output is published, and not only stored. */
+  live: boolean;
+  /** Variables that the caller adds. */
+  environment?: Record<string, string>;
+  /** Makes the program the agent: it sees its own settings, and its stdout is translated. */
+  translator?: (write: WriteOutput) => Translator;
+  /** The event that tells the end; undefined when nobody waits for it. */
+  report: (end: CommandEnd, stopped: StopReason | undefined) => Report['event'] | undefined;
+}
+
+/**
+ * Start a command. Its record is stored before the process exists, so that whatever happens to this runner somebody knows
+ * of it; the rest of its life goes on in the background until `ended`.
+ */
+export async function startCommand(ctx: Context, spec: CommandSpec): Promise<RunningCommand> {
+  const { facts } = spec;
+  const running = new RunningCommand(facts._id, facts.run_id);
+  ctx.running.add(running);
+  try {
+    await beginRecord(ctx, facts);
+  } catch (thrown) {
+    ctx.running.remove(running);
+    running.close(neverStarted(), Promise.resolve());
+    throw thrown;
+  }
+  launch(ctx, spec, running);
+  return running;
+}
+
+function neverStarted(): CommandEnd {
+  const nothing = { exit_code: null, output_bytes: 0, output_truncated: false, duration_ms: 0 };
+  return { ...nothing, status: 'failed', error: 'The command could not be recorded', completed_at: new Date() };
+}
+
+async function beginRecord(ctx: Context, facts: CommandFacts): Promise<void> {
+  const replaced = await ctx.commands.begin(newRecord(facts, ctx.runner));
+  if (!replaced) return;
+  killLeftovers(replaced, ctx.runner);
+  await ctx.outputs.dropRun(replaced.run_id);
+}
+
+function launch(ctx: Context, spec: CommandSpec, running: RunningCommand): void {
+  const { facts } = spec;
+  const { _id: command_id, task_id, project_id, user_id } = facts;
+  const stored = new BoundedOutput(ctx.outputs, facts.run_id, ctx.config.OUTPUT_LIMIT_BYTES, ctx.log);
+  const live = new LiveOutput(ctx.bus, { command_id, task_id, project_id, user_id }, ctx.log);
+  const output = new OutputRecorder({
+    limitBytes: ctx.config.OUTPUT_LIMIT_BYTES,
+    store: (batch) => stored.add(batch),
+    publish: async (batch) => {
+      if (spec.live) await live.publish(batch);
+    },
+    pause: () => child.pause(),
+    resume: () => child.resume(),
+  });
+  const translator = spec.translator?.((stream, text) => output.write(stream, text));
+  const child = new RunningProcess({
+    ...spec.program,
+    cwd: facts.working_directory,
+    env: childEnvironment({
+      mark: { runner: ctx.runner, run_id: facts.run_id },
+      task_id,
+      project_id,
+      execution_id: command_id,
+      added: spec.environment ?? {},
+      agent: translator !== undefined,
+    }),
+    read: (stream, text) => {
+      if (translator && stream === 'stdout') translator.read(text);
+      else output.write(stream, text);
+    },
+  });
+  running.attach(child);
+  void endCommand(ctx, { spec, running, child, output, stored, translator });
+}

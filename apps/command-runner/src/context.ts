@@ -1,0 +1,76 @@
+import { ExecutionServiceService } from '@claude-cli/proto/platform/v1/executions';
+import { ProjectAccessCache } from '@claude-cli/shared/access';
+import type { Bus } from '@claude-cli/shared/amqp/bus';
+import type { RpcClient } from '@claude-cli/shared/grpc/client';
+import type { BaseContext } from '@claude-cli/shared/service/service';
+import type { SettingName } from '@claude-cli/shared/settings';
+import { CommandStore } from './commands/command-store.ts';
+import { Reports } from './commands/reports.ts';
+import { RunningCommands } from './commands/running-command.ts';
+import { Slots } from './commands/slots.ts';
+import { OutputStore } from './output/output-store.ts';
+import { type Runner, thisRunner } from './processes/runner.ts';
+import type { ProcessLimits } from './processes/shell.ts';
+import { Workspace } from './processes/workspace.ts';
+
+/** Settings of this service. */
+export const runnerSettings = [
+  'WORKSPACE_ROOT',
+  'RUNNER_CONCURRENCY',
+  'COMMAND_CONCURRENCY',
+  'OUTPUT_LIMIT_BYTES',
+  'FILE_LIMIT_BYTES',
+  'MEMORY_LIMIT_BYTES',
+  'PROCESS_LIMIT',
+  'CLAUDE_BINARY',
+  'SHUTDOWN_GRACE_MS',
+] as const satisfies SettingName[];
+
+/** What handlers, consumers and timers of this service are given. */
+export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
+  runner: Runner;
+  bus: Bus;
+  commands: CommandStore;
+  outputs: OutputStore;
+  reports: Reports;
+  /** What runs in this process. */
+  running: RunningCommands;
+  /** Room for direct commands. */
+  directSlots: Slots;
+  /** Room for executions. */
+  executionSlots: Slots;
+  workspace: Workspace;
+  limits: ProcessLimits;
+  access: ProjectAccessCache;
+  executions: RpcClient<typeof ExecutionServiceService>;
+}
+
+/** Build the context. Resolves when the indexes exist. */
+export async function openContext(base: BaseContext<(typeof runnerSettings)[number]>): Promise<Context> {
+  const { config, log, resources } = base;
+  const workspace = await Workspace.open(config.WORKSPACE_ROOT);
+  const { connection } = await resources.connectMongo('commands');
+  const bus = await resources.connectBus();
+  const commands = new CommandStore(connection);
+  const outputs = new OutputStore(connection);
+  await Promise.all([commands.model.init(), outputs.model.init()]);
+  return {
+    ...base,
+    runner: thisRunner(),
+    bus,
+    commands,
+    outputs,
+    reports: resources.use(new Reports(bus, commands, log)),
+    running: new RunningCommands(),
+    directSlots: new Slots(config.COMMAND_CONCURRENCY),
+    executionSlots: new Slots(config.RUNNER_CONCURRENCY),
+    workspace,
+    limits: {
+      fileBytes: config.FILE_LIMIT_BYTES,
+      memoryBytes: config.MEMORY_LIMIT_BYTES,
+      processes: config.PROCESS_LIMIT,
+    },
+    access: new ProjectAccessCache(resources.channel('project-service')),
+    executions: resources.channel('task-service').client(ExecutionServiceService),
+  };
+}

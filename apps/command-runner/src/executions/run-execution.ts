@@ -1,0 +1,94 @@
+import type { Job } from '@claude-cli/proto/platform/v1/executions';
+import { newEvent, type RunResult } from '@claude-cli/shared/events';
+import type { CommandEnd, Report } from '../commands/command.ts';
+import type { RunningCommand } from '../commands/running-command.ts';
+import { type CommandSpec, startCommand } from '../commands/start-command.ts';
+import type { Context } from '../context.ts';
+import { shellProgram } from '../processes/shell.ts';
+import { AgentStream, agentProgram } from './claude.ts';
+import { keepLease, type Lease } from './lease.ts';
+
+/** Run a claimed execution to its end. Resolves when its slot is free again. Never rejects. */
+export async function runExecution(ctx: Context, lease: Lease): Promise<void> {
+  const { job } = lease;
+  const { execution_id, generation } = job;
+  const log = ctx.log.child({ execution_id, generation });
+  const started_at = new Date().toISOString();
+  let running: RunningCommand | undefined;
+  let lost = false;
+  const renewal = keepLease(ctx, lease, () => {
+    lost = true;
+    running?.stop('lease lost');
+  });
+  try {
+    await endEarlierAttempt(ctx, execution_id);
+    running = await startCommand(ctx, await specOf(ctx, job, started_at));
+    if (lost) running.stop('lease lost');
+    log.info({ pid: running.pid, task_id: job.task_id }, 'execution started');
+    await running.ended;
+    // The lease is kept until the report is out, so that a broker that is away does not make a finished run a lost one.
+    void running.reported.finally(() => renewal[Symbol.asyncDispose]());
+  } catch (err) {
+    log.error({ err }, 'execution could not be started');
+    const end = { status: 'failed', exit_code: null, error: 'The run could not be started' } as const;
+    const event = finished(job, started_at, { ...end, completed_at: new Date() }, null);
+    await ctx.reports.sendUnstored({ id: event.id, time: event.time, event });
+    await renewal[Symbol.asyncDispose]();
+  }
+}
+
+/** A run of the same execution that lost its lease may not have ended yet. */
+async function endEarlierAttempt(ctx: Context, executionId: string): Promise<void> {
+  const earlier = ctx.running.get(executionId);
+  earlier?.stop('lease lost');
+  await earlier?.ended;
+}
+
+async function specOf(ctx: Context, job: Job, started_at: string): Promise<CommandSpec> {
+  const { execution_id, command, prompt } = job;
+  const agent = command === undefined ? new AgentStream() : undefined;
+  const spec: CommandSpec = {
+    facts: {
+      _id: execution_id,
+      run_id: `${execution_id}.${job.generation}`,
+      kind: 'execution',
+      command: command ?? `${ctx.config.CLAUDE_BINARY} -p ${JSON.stringify(prompt.slice(0, 200))}`,
+      working_directory: await ctx.workspace.ofProject(job.project_id),
+      user_id: job.user_id,
+      project_id: job.project_id,
+      task_id: job.task_id,
+    },
+    program: command === undefined ? agentProgram(ctx.config.CLAUDE_BINARY, prompt) : shellProgram(command, ctx.limits),
+    timeoutMs: job.timeout_ms,
+    live: true,
+    report: (end, stopped) =>
+      // Whoever took the execution away does not wait for us.
+      stopped === 'lease lost' ? undefined : finished(job, started_at, end, agent?.result ?? null),
+  };
+  if (agent) spec.translator = (write) => agent.to(write);
+  return spec;
+}
+
+function finished(
+  job: Job,
+  started_at: string,
+  end: Pick<CommandEnd, 'status' | 'exit_code' | 'error' | 'completed_at'>,
+  result: RunResult['result'],
+): Report['event'] {
+  const { execution_id, task_id, generation, project_id, user_id } = job;
+  return newEvent(
+    'execution.finished',
+    { actor: user_id, project_id },
+    {
+      execution_id,
+      task_id,
+      generation,
+      status: end.status === 'running' ? 'failed' : end.status,
+      exit_code: end.exit_code,
+      error: end.error,
+      result,
+      started_at,
+      finished_at: end.completed_at.toISOString(),
+    },
+  );
+}

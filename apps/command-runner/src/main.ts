@@ -1,0 +1,4 @@
+import { runService } from '@claude-cli/shared/service/run';
+import { commandRunner } from './service.ts';
+
+await runService(commandRunner);

@@ -1,0 +1,115 @@
+import type { OutputPiece } from '@claude-cli/shared/events';
+import { OutputBuffer } from './output-buffer.ts';
+import { toPieces } from './pieces.ts';
+
+/** How long output is gathered before it is flushed, in milliseconds. */
+const gatherMs = 30;
+/** Size of a batch that is flushed at once, in UTF-16 units. */
+const fullBatch = 64 * 1024;
+/** Unflushed output from which its source has to wait, and down to which it waits, in UTF-16 units. */
+const pauseAbove = 1024 * 1024;
+const resumeBelow = 256 * 1024;
+/** How much of stderr's end is remembered. */
+const tailLength = 2048;
+
+/** Pieces that were written together. */
+export interface Batch {
+  /** Per run, from 1. */
+  sequence: number;
+  pieces: OutputPiece[];
+  /** Bytes of content. */
+  bytes: number;
+}
+
+/** Where output comes from and goes to. */
+export interface OutputPath {
+  /** Output that is stored of one run, in bytes: batches are small against it. */
+  limitBytes: number;
+  /** Keep a batch. Settles in bounded time, and never rejects. */
+  store: (batch: Batch) => Promise<void>;
+  /** Show a batch. Settles in bounded time, and never rejects. */
+  publish: (batch: Batch) => Promise<void>;
+  /** Make the source wait, or let it go on. */
+  pause: () => void;
+  resume: () => void;
+}
+
+/**
+ * Gathers what a command writes into batches and passes them on, one after the other. When they are passed on slower than
+ * the command writes, the command waits: at most about 1 MiB is in memory.
+ */
+export class OutputRecorder {
+  /** Bytes written so far. */
+  bytes = 0;
+  /** End of what was written to stderr. */
+  stderrTail = '';
+  readonly #path: OutputPath;
+  readonly #batchSize: number;
+  readonly #buffer = new OutputBuffer();
+  #sequence = 0;
+  #paused = false;
+  #closing = false;
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+
+  constructor(path: OutputPath) {
+    this.#path = path;
+    this.#batchSize = Math.min(fullBatch, Math.ceil(path.limitBytes / 16));
+  }
+
+  /** UTF-16 units that are not flushed yet. */
+  get unflushed(): number {
+    return this.#buffer.size;
+  }
+
+  /** Take what was written. */
+  write(stream: OutputPiece['stream'], text: string): void {
+    if (text === '') return;
+    if (stream !== 'system') this.bytes += Buffer.byteLength(text);
+    if (stream === 'stderr') this.stderrTail = (this.stderrTail + text).slice(-tailLength);
+    this.#buffer.push({ stream, text, at: new Date().toISOString() });
+    if (!this.#paused && this.#buffer.size > pauseAbove) {
+      this.#paused = true;
+      this.#path.pause();
+    }
+    this.#schedule();
+  }
+
+  /** Pass on the rest. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    while (this.#flushing || this.#buffer.size > 0) {
+      this.#flushing ??= this.#flush();
+      await this.#flushing;
+    }
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(): void {
+    if (this.#flushing) return;
+    if (this.#buffer.size >= this.#batchSize) this.#flushing = this.#flush();
+    else this.#timer ??= setTimeout(() => (this.#flushing ??= this.#flush()), gatherMs);
+  }
+
+  async #flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    do {
+      await this.#passOn();
+      if (this.#paused && this.#buffer.size < resumeBelow) {
+        this.#paused = false;
+        this.#path.resume();
+      }
+    } while (this.#buffer.size >= this.#batchSize || (this.#closing && this.#buffer.size > 0));
+    this.#flushing = undefined;
+    if (this.#buffer.size > 0) this.#schedule();
+  }
+
+  async #passOn(): Promise<void> {
+    const pieces = toPieces(this.#buffer.take(this.#batchSize));
+    if (pieces.length === 0) return;
+    const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece.content), 0);
+    const batch = { sequence: ++this.#sequence, pieces, bytes };
+    await Promise.all([this.#path.store(batch), this.#path.publish(batch)]);
+  }
+}

@@ -1,0 +1,51 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { markName, readMark } from './environment.ts';
+import { isSameProcess } from './identity.ts';
+import type { Runner } from './runner.ts';
+
+/** A process that belongs to no run any more. */
+export interface Stray {
+  pid: number;
+  run_id: string;
+}
+
+/**
+ * Kill processes of this machine that a run of ours started and that outlived it: their runner is dead, or it is this one
+ * and the run is over. A process is known by the mark in its environment, so neither leaving its group nor a recycled
+ * process id deceives. Does nothing where there is no /proc.
+ */
+export async function killStrays(me: Runner, runs: (runId: string) => boolean): Promise<Stray[]> {
+  const killed: Stray[] = [];
+  const entries = await readdir('/proc').catch(() => []);
+  for (const entry of entries) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const mark = readMark((await markIn(entry)) ?? '');
+    if (!mark || isWanted(mark, me, runs)) continue;
+    const pid = Number(entry);
+    try {
+      process.kill(pid, 'SIGKILL');
+      killed.push({ pid, run_id: mark.run_id });
+    } catch {
+      // It has ended meanwhile, or is somebody else's.
+    }
+  }
+  return killed;
+}
+
+function isWanted(
+  mark: NonNullable<ReturnType<typeof readMark>>,
+  me: Runner,
+  runs: (runId: string) => boolean,
+): boolean {
+  return mark.runner_id === me.runner_id ? runs(mark.run_id) : isSameProcess(mark.pid, mark.started);
+}
+
+async function markIn(pid: string): Promise<string | undefined> {
+  // Unreadable for processes of other users, empty for kernel threads.
+  const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+  const start = `${markName}=`;
+  return environment
+    .split('\0')
+    .find((entry) => entry.startsWith(start))
+    ?.slice(start.length);
+}

@@ -1,0 +1,44 @@
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
+import { invalidField } from '@claude-cli/shared/errors';
+import { isId } from '@claude-cli/shared/ids';
+
+/** The directory below which every command runs. */
+export class Workspace {
+  /** Without symbolic links. */
+  readonly root: string;
+
+  private constructor(root: string) {
+    this.root = root;
+  }
+
+  /** Make the root when it is missing. */
+  static async open(root: string): Promise<Workspace> {
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    return new Workspace(await realpath(root));
+  }
+
+  /**
+   * An existing directory, for a direct command. Where the path really leads decides, so neither `..` nor a symbolic link
+   * gets out; the answer is the same whether something exists outside or not.
+   * @throws PlatformError VALIDATION_ERROR on working_directory
+   */
+  async existing(requested = '.'): Promise<string> {
+    const real = await realpath(resolve(this.root, requested)).catch(() => undefined);
+    const inside = real !== undefined && (real === this.root || real.startsWith(this.root + sep));
+    if (!inside || !(await stat(real)).isDirectory()) {
+      throw invalidField('working_directory', 'must be an existing directory inside the workspace');
+    }
+    return real;
+  }
+
+  /** The directory of a project, made on demand. */
+  async ofProject(projectId: string): Promise<string> {
+    if (!isId(projectId)) throw new Error('a project without an id has no directory');
+    const path = join(this.root, projectId);
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    // A command may have put a link in its place.
+    if ((await realpath(path)) !== path) throw new Error('the directory of the project leads outside');
+    return path;
+  }
+}

@@ -1,0 +1,35 @@
+import { setTimeout } from 'node:timers/promises';
+
+/** Settle like a call, or reject when it takes longer. The call itself goes on: repeating it must be harmless. */
+export async function within<Result>(milliseconds: number, call: Promise<Result>): Promise<Result> {
+  const answered = new AbortController();
+  const late = setTimeout(milliseconds, undefined, { signal: answered.signal }).then(() => {
+    throw new Error(`no answer within ${milliseconds} ms`);
+  });
+  try {
+    return await Promise.race([call, late]);
+  } finally {
+    answered.abort();
+  }
+}
+
+/** How long something is tried. */
+export interface Patience {
+  /** Milliseconds after which no further attempt is made; there is always one. */
+  totalMs: number;
+  /** Milliseconds that one attempt may take. */
+  attemptMs: number;
+}
+
+/** Try until it succeeds, with growing pauses. Rejects with the last failure. */
+export async function tryFor<Result>({ totalMs, attemptMs }: Patience, run: () => Promise<Result>): Promise<Result> {
+  const until = Date.now() + totalMs;
+  for (let pause = 50; ; pause = Math.min(2_000, pause * 2)) {
+    try {
+      return await within(attemptMs, run());
+    } catch (err) {
+      if (Date.now() + pause >= until) throw err;
+    }
+    await setTimeout(pause);
+  }
+}

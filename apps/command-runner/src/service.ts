@@ -1,0 +1,32 @@
+import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
+import { serve } from '@claude-cli/shared/grpc/server';
+import type { Service } from '@claude-cli/shared/service/service';
+import { cancelCommand } from './commands/cancel-command.ts';
+import { drainOnStop } from './commands/drain.ts';
+import { executeCommand } from './commands/execute-command.ts';
+import { forgetAccess } from './commands/forget-access.ts';
+import { getCommandStatus } from './commands/get-command-status.ts';
+import { listCommandHistory } from './commands/list-command-history.ts';
+import { listRunningCommands } from './commands/list-running-commands.ts';
+import { watchLostCommands } from './commands/lost-commands.ts';
+import { obeyControl } from './commands/obey-control.ts';
+import { type Context, openContext, runnerSettings } from './context.ts';
+import { Intake } from './executions/intake.ts';
+
+/** The service that runs processes: direct commands, and executions of tasks taken from the queues. */
+export const commandRunner: Service<(typeof runnerSettings)[number], Context> = {
+  name: 'command-runner',
+  settings: runnerSettings,
+  context: openContext,
+  serves: [
+    serve<Context, typeof CommandServiceService>(CommandServiceService, {
+      executeCommand,
+      getCommandStatus,
+      cancelCommand,
+      listRunningCommands,
+      listCommandHistory,
+    }),
+  ],
+  // Stopped from the last: first nothing more is taken, then what runs may finish while it can still be cancelled.
+  runs: [watchLostCommands, forgetAccess, obeyControl, drainOnStop, Intake.start],
+};

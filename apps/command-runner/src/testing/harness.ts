@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
+import type { Job } from '@claude-cli/proto/platform/v1/executions';
+import { Bus } from '@claude-cli/shared/amqp/bus';
+import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
+import { type Caller, permissionsOf, type Role } from '@claude-cli/shared/caller';
+import type { AnyEvent } from '@claude-cli/shared/events';
+import { RpcChannel, type RpcClient } from '@claude-cli/shared/grpc/client';
+import type { Origin } from '@claude-cli/shared/grpc/interceptor';
+import { newId } from '@claude-cli/shared/ids';
+import { createLogger } from '@claude-cli/shared/logger';
+import { connectMongo } from '@claude-cli/shared/mongo';
+import { type RunningService, startService } from '@claude-cli/shared/service/service';
+import type { Context } from '../context.ts';
+import { commandRunner } from '../service.ts';
+import { until } from './poll.ts';
+import { StandIn } from './stand-in.ts';
+
+const log = createLogger('test', process.env.TEST_LOG_LEVEL ?? 'silent');
+
+/** A runner with what a test asks it by. */
+export interface TestRunner extends RunningService<Context> {
+  commands: RpcClient<typeof CommandServiceService>;
+}
+
+/** A broker prefix, databases and a workspace of the test's own, and stand-ins for the other services. */
+export class Harness implements AsyncDisposable {
+  readonly env: Record<string, string>;
+  readonly bus: Bus;
+  readonly standIn: StandIn;
+  readonly project = newId();
+  /** Events in the order of their arrival. */
+  readonly events: AnyEvent[] = [];
+  readonly #stack = new AsyncDisposableStack();
+
+  private constructor(env: Record<string, string>, bus: Bus, standIn: StandIn) {
+    this.env = env;
+    this.bus = bus;
+    this.standIn = standIn;
+  }
+
+  static async start(overrides: Record<string, string> = {}): Promise<Harness> {
+    const uri = process.env.MONGODB_URI;
+    if (!uri) throw new Error('MONGODB_URI must name a MongoDB for the tests');
+    const name = `test-runner-${newId().slice(-12)}`;
+    const AMQP_URL = process.env.AMQP_URL ?? 'amqp://guest:guest@127.0.0.1:5672';
+    const workspace = await mkdtemp(join(tmpdir(), `${name}-`));
+    const bus = await Bus.connect(AMQP_URL, name, log);
+    const standIn = await StandIn.start(log);
+    const env = {
+      MONGODB_URI: uri.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${name}`),
+      AMQP_URL,
+      AMQP_PREFIX: name,
+      GRPC_PORT: '0',
+      ADMIN_PORT: '0',
+      LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+      WORKSPACE_ROOT: workspace,
+      TASK_SERVICE_ADDRESS: standIn.address,
+      PROJECT_SERVICE_ADDRESS: standIn.address,
+      SHUTDOWN_GRACE_MS: '2000',
+      ...overrides,
+    };
+    const harness = new Harness(env, bus, standIn);
+    const watched = { exchange: 'events', patterns: ['#'], prefetch: 1 } as const;
+    const watching = await bus.subscribe<AnyEvent>(watched, async (event) => {
+      harness.events.push(event);
+    });
+    harness.#stack.use(watching);
+    return harness;
+  }
+
+  /** Start a runner; it is stopped with the harness unless the test stops it. */
+  async runner(overrides: Record<string, string> = {}): Promise<TestRunner> {
+    const service = await startService(commandRunner, { ...this.env, ...overrides });
+    const channel = new RpcChannel(`127.0.0.1:${service.grpcPort}`);
+    let stopped = false;
+    const stop = async () => {
+      if (stopped) return;
+      stopped = true;
+      channel.close();
+      await service[Symbol.asyncDispose]();
+    };
+    this.#stack.defer(stop);
+    return { ...service, commands: channel.client(CommandServiceService), [Symbol.asyncDispose]: stop };
+  }
+
+  /** Queue an execution of a shell command, or, without one, of the agent. Answers the job. */
+  async execute(command: string | undefined, more: Partial<Job> & { priority?: Priority } = {}): Promise<Job> {
+    const { priority = 'normal', ...fields } = more;
+    const job: Job = {
+      execution_id: newId(),
+      task_id: newId(),
+      project_id: this.project,
+      user_id: 'user-1',
+      generation: 1,
+      prompt: 'Say hello',
+      timeout_ms: 30_000,
+      lease_ms: 30_000,
+      ...(command === undefined ? {} : { command }),
+      ...fields,
+    };
+    this.standIn.jobs.set(job.execution_id, job);
+    await this.bus.publishJob(priority, { execution_id: job.execution_id, generation: job.generation });
+    return job;
+  }
+
+  /** The report of an execution's end, when it comes. */
+  finished(executionId: string) {
+    return until(`the report of ${executionId} arrives`, () =>
+      this.events.find((e) => e.type === 'execution.finished' && e.data.execution_id === executionId),
+    ).then((event) => event.data as Extract<AnyEvent, { type: 'execution.finished' }>['data']);
+  }
+
+  /** What was shown live of a command, in the order of arrival. */
+  shown(commandId: string) {
+    return this.events.flatMap((e) => (e.type === 'command.output' && e.data.command_id === commandId ? [e.data] : []));
+  }
+
+  /** Messages that wait in a queue, and consumers on it. */
+  async queue(priority: Priority): Promise<{ messageCount: number; consumerCount: number }> {
+    const kept = await this.bus.openChannel(async () => {});
+    try {
+      const answer = await kept.current?.checkQueue(this.bus.names.executionQueue(priority));
+      if (!answer) throw new Error('no channel');
+      return answer;
+    } finally {
+      await kept[Symbol.asyncDispose]();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+    await this.standIn[Symbol.asyncDispose]();
+    const { names } = this.bus;
+    const kept = await this.bus.openChannel(async (channel) => {
+      for (const priority of priorities) await channel.deleteQueue(names.executionQueue(priority));
+      await channel.deleteQueue(names.deadLetters);
+      for (const exchange of [names.events, names.executions, names.control, names.deadLetters]) {
+        await channel.deleteExchange(exchange);
+      }
+    });
+    await kept[Symbol.asyncDispose]();
+    await this.bus[Symbol.asyncDispose]();
+    await using mongo = await connectMongo(this.env.MONGODB_URI ?? '', 'commands', log);
+    await mongo.connection.dropDatabase();
+    await rm(this.env.WORKSPACE_ROOT ?? '', { recursive: true, force: true });
+  }
+}
+
+/** Somebody who calls. */
+export function as(userId: string, role: Role = 'developer'): Origin {
+  const caller: Caller = { user_id: userId, role, permissions: permissionsOf[role] };
+  return { caller, requestId: newId() };
+}

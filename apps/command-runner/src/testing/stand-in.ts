@@ -1,0 +1,73 @@
+import type {
+  ClaimExecutionRequest,
+  ClaimExecutionResponse_Verdict,
+  Job,
+  RenewLeaseRequest,
+} from '@claude-cli/proto/platform/v1/executions';
+import { ExecutionServiceService } from '@claude-cli/proto/platform/v1/executions';
+import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
+import { PlatformError } from '@claude-cli/shared/errors';
+import { type RunningGrpcServer, serve, startGrpcServer } from '@claude-cli/shared/grpc/server';
+import type { Logger } from '@claude-cli/shared/logger';
+
+/** Stands in for task-service and project-service, as the test decides. */
+export class StandIn implements AsyncDisposable {
+  readonly claims: ClaimExecutionRequest[] = [];
+  readonly renewals: RenewLeaseRequest[] = [];
+  /** Jobs by execution id; what is not here is skipped. */
+  readonly jobs = new Map<string, Job>();
+  /** Verdicts other than granted. */
+  readonly verdicts = new Map<string, ClaimExecutionResponse_Verdict>();
+  /** Whether leases are renewed. */
+  held = true;
+  /** Whether calls fail. */
+  away = false;
+  /** Users who may see projects. */
+  readonly members = new Set<string>();
+  #server: RunningGrpcServer | undefined;
+
+  static async start(log: Logger): Promise<StandIn> {
+    const standIn = new StandIn();
+    const { checkAccess } = ProjectServiceService;
+    standIn.#server = await startGrpcServer({
+      host: '127.0.0.1',
+      port: 0,
+      ctx: standIn,
+      log,
+      services: [
+        serve<StandIn, typeof ExecutionServiceService>(ExecutionServiceService, {
+          claimExecution: async (self, request) => {
+            self.claims.push(request);
+            if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
+            const job = self.jobs.get(request.execution_id);
+            const verdict = self.verdicts.get(request.execution_id) ?? (job ? 'granted' : 'skip');
+            return { verdict, job: verdict === 'granted' ? job : undefined };
+          },
+          renewLease: async (self, request) => {
+            self.renewals.push(request);
+            if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
+            return { held: self.held };
+          },
+        }),
+        serve<StandIn, { checkAccess: typeof checkAccess }>(
+          { checkAccess },
+          {
+            checkAccess: async (self, request, call) => {
+              if (self.members.has(call.caller.user_id)) return { role: 'owner', status: 'active' };
+              throw new PlatformError('PROJECT_ACCESS_DENIED', 'no access', { project_id: request.project_id });
+            },
+          },
+        ),
+      ],
+    });
+    return standIn;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#server?.port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.stop(100);
+  }
+}
