@@ -152,6 +152,6 @@ test('answers by index are those of a scan, in the same order, for random docume
           throw new Error('another number of documents in order');
       }
     }),
-    { numRuns: 250 },
+    { numRuns: 150 },
   );
 }, 60_000);

@@ -95,12 +95,15 @@ function bits(accepts: (value: bigint, mask: bigint) => boolean): (operand: unkn
   };
 }
 
+/** The field under which `$elemMatch` tests an element by itself: the elements of that, if it is an array, do not count. */
+const elementField = '\0element';
+
 /** A test of one array element for the operand of `$elemMatch`, which filters.ts has normalized. */
 function element(operand: Doc, options: Options): Test {
   const first = Object.keys(operand)[0];
   if (first?.startsWith('$') && !['$and', '$or', '$nor', '$expr'].includes(first)) {
-    const query = new Query({ v: operand }, options);
-    return (value) => query.test({ v: value });
+    const query = new Query({ [elementField]: operand }, options);
+    return (value) => query.test({ [elementField]: value });
   }
   const query = new Query(operand, options);
   return (value) => isDoc(value) && query.test(value);
@@ -111,7 +114,8 @@ function operator(make: (operand: unknown, options: Options) => Test, expand = t
   return ((selector: string, operand: unknown, options: Options) => {
     const path = selector.split('.');
     const test = make(operand, options);
-    return (doc: unknown) => reaches(doc, path, test, expand) !== negated;
+    const deep = expand && selector !== elementField;
+    return (doc: unknown) => reaches(doc, path, test, deep) !== negated;
   }) as unknown as QueryOperator;
 }
 

@@ -26,8 +26,13 @@ export function reaches(
     return expand && Array.isArray(value) && value.some(test);
   }
   if (Array.isArray(value)) {
-    if (isPosition(part) && Number(part) < value.length && reaches(value[Number(part)], path, test, expand, at + 1)) {
-      return true;
+    if (isPosition(part) && Number(part) < value.length) {
+      // An array at a position is not gone into when the path ends there, and a scalar has no fields to be missing.
+      const element: unknown = value[Number(part)];
+      if (at + 1 === path.length) {
+        if (test(element)) return true;
+      } else if ((isDoc(element) || Array.isArray(element)) && reaches(element, path, test, expand, at + 1))
+        return true;
     }
     return value.some((element) => isDoc(element) && reaches(element, path, test, expand, at));
   }

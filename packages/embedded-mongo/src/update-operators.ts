@@ -130,10 +130,13 @@ export const updateOperators: Record<string, Operate> = {
     return array.filter((element) => !operand.some((value) => equals(element, value)));
   }),
   $rename: (doc, path, operand) => {
+    for (const [i] of path.entries()) {
+      const before = placeOf(doc, path.slice(0, i), false);
+      if (before && Array.isArray(read(before))) throw fail('The source field of $rename cannot be an array element');
+    }
     const from = placeOf(doc, path, false);
     const value = from && read(from);
     if (!from || value === undefined) return;
-    if (Array.isArray(from.parent)) throw fail('The source field of $rename cannot be an array element');
     const to = placeOf(doc, String(operand).split('.'), true);
     if (Array.isArray(to?.parent)) throw fail('The destination field of $rename cannot be an array element');
     remove(from);
