@@ -59,12 +59,13 @@ export class Supervised {
   /** Resolves when it works. @throws SetupError that names it when it does not within its time */
   async ready(signal?: AbortSignal): Promise<void> {
     const { isReady, readyTimeoutMs } = this.#options;
+    const given = AbortSignal.any([this.#stopping.signal, ...(signal ? [signal] : [])]);
     const ready = await poll(async () => (this.#failure || (this.pid && (await isReady())) ? true : undefined), {
       timeoutMs: readyTimeoutMs,
-      ...(signal ? { signal } : {}),
+      signal: given,
     });
     if (this.#failure) throw this.#failure;
-    if (!ready && !signal?.aborted) {
+    if (!ready && !given.aborted) {
       throw new SetupError(`${this.name} is not ready after ${readyTimeoutMs / 1000} s.${this.#quoteLastLines()}`);
     }
   }
