@@ -3,6 +3,7 @@
  * written by hand, all with the same gRPC service behind. Alternating rounds, medians. Run: node bench/gateway.ts
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type TaskDetail, TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
 import { signToken } from '@claude-cli/shared/tokens';
@@ -102,42 +103,63 @@ function listen(app: express.Express): void {
 }
 
 interface Result {
-  requests: { average: number };
+  /** Microseconds of processor time that the server spent per request: far less moved by neighbours than requests/s. */
+  processor: number;
+  requests: { average: number; total: number };
   latency: { p50: number; p99: number };
   non2xx: number;
   errors: number;
 }
 
-type Autocannon = (options: object) => Promise<Result>;
+type Autocannon = (options: object) => Promise<Omit<Result, 'processor'>>;
+
+interface Started {
+  port: number;
+  pid: number | undefined;
+}
+
+/** Processor time of a process in microseconds, from Linux in steps of 10 ms; NaN elsewhere. */
+function processorTime(pid: number | undefined): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  } catch {
+    return Number.NaN;
+  }
+}
 
 async function compare(): Promise<void> {
   const autocannon: Autocannon = createRequire(import.meta.url)('autocannon');
   const children: ChildProcess[] = [];
-  const start = async (role: string, upstream = '') => {
+  const start = async (role: string, upstream = ''): Promise<Started> => {
     const child = fork(new URL(import.meta.url), [role, upstream]);
     children.push(child);
-    return new Promise<number>((resolve) => child.once('message', (port) => resolve(Number(port))));
+    const port = await new Promise<number>((resolve) => child.once('message', (port) => resolve(Number(port))));
+    return { port, pid: child.pid };
   };
   try {
-    const upstream = `127.0.0.1:${await start('upstream')}`;
-    const ports = {
+    const upstream = `127.0.0.1:${(await start('upstream')).port}`;
+    const servers = {
       'bare express': await start('bare'),
       'express + passport-jwt + gRPC by hand': await start('byHand', upstream),
       gateway: await startGateway(upstream, children),
     };
     const token = signToken([secret], { id: userId, username: 'bench', role: 'developer' }, 3600);
-    const measure = (port: number, duration: number) =>
-      autocannon({
+    const measure = async ({ port, pid }: Started): Promise<Result> => {
+      const before = processorTime(pid);
+      const result = await autocannon({
         url: `http://127.0.0.1:${port}/api/tasks/${taskId}`,
         headers: { authorization: `Bearer ${token}` },
         connections,
-        duration,
+        duration: seconds,
       });
+      return { ...result, processor: (processorTime(pid) - before) / result.requests.total };
+    };
     const results: Record<string, Result[]> = {};
-    for (const port of Object.values(ports)) await measure(port, seconds);
+    for (const server of Object.values(servers)) await measure(server);
     for (let round = 0; round < rounds; round++) {
-      for (const [name, port] of Object.entries(ports)) {
-        const result = await measure(port, seconds);
+      for (const [name, server] of Object.entries(servers)) {
+        const result = await measure(server);
         if (result.non2xx + result.errors > 0)
           throw new Error(`${name}: ${result.non2xx + result.errors} requests failed`);
         results[name] = [...(results[name] ?? []), result];
@@ -149,7 +171,7 @@ async function compare(): Promise<void> {
   }
 }
 
-function startGateway(upstream: string, children: ChildProcess[]): Promise<number> {
+function startGateway(upstream: string, children: ChildProcess[]): Promise<Started> {
   const main = new URL('../apps/gateway/src/main.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, [main], {
     env: {
@@ -163,7 +185,7 @@ function startGateway(upstream: string, children: ChildProcess[]): Promise<numbe
     child.once('exit', () => reject(new Error('the gateway did not start')));
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       const port = /"port":(\d+)/.exec(text)?.[1];
-      if (port) resolve(Number(port));
+      if (port) resolve({ port: Number(port), pid: child.pid });
     });
   });
 }
@@ -174,11 +196,14 @@ function report(results: Record<string, Result[]>): void {
     'requests/s': Math.round(median(all.map(({ requests }) => requests.average))),
     'p50 ms': median(all.map(({ latency }) => latency.p50)),
     'p99 ms': median(all.map(({ latency }) => latency.p99)),
+    'CPU µs/request': Math.round(median(all.map(({ processor }) => processor))),
   }));
   console.table(rows);
   const [bare, byHand, gateway] = rows.map((row) => row['requests/s']);
+  const [, byHandCpu, gatewayCpu] = rows.map((row) => row['CPU µs/request']);
   console.log(`gateway / bare express: ${ratio(gateway, bare)}`);
   console.log(`gateway / by hand:      ${ratio(gateway, byHand)}  (target: at least 0.6)`);
+  console.log(`by hand / gateway, by processor time: ${ratio(byHandCpu, gatewayCpu)}`);
 }
 
 function ratio(a = 0, b = Number.NaN): string {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createLogger } from '@claude-cli/shared/logger';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -108,8 +109,8 @@ describe('a WebSocket through the gateway', () => {
   });
 
   test('is refused in the envelope when realtime is silent', async () => {
-    // Read, so that the end of the connection is seen, but never answered.
-    realtime.removeAllListeners('upgrade').on('upgrade', (_request, socket) => void socket.resume());
+    const unanswered: Duplex[] = [];
+    realtime.removeAllListeners('upgrade').on('upgrade', (_request, socket) => void unanswered.push(socket));
     const config = { REALTIME_URL: `http://127.0.0.1:${(realtime.address() as AddressInfo).port}` };
     const proxy = createWebsocketProxy({ config, log: createLogger('test', 'silent') } as GatewayContext, 100);
     const server = createServer().on('upgrade', proxy.upgrade).listen(0, '127.0.0.1');
@@ -119,6 +120,7 @@ describe('a WebSocket through the gateway', () => {
     );
     expect([status, json.error.code]).toEqual([502, 'WEBSOCKET_CONNECTION_FAILED']);
     proxy.close();
+    for (const socket of unanswered) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
 
