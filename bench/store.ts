@@ -78,7 +78,7 @@ async function fill(items: Collection<Item>): Promise<number> {
 
 const random = () => Math.floor(Math.random() * documents);
 
-async function measure(label: string, uri: string): Promise<void> {
+async function measure(label: string, uri: string, leaveNothing = false): Promise<void> {
   const client = new MongoClient(uri, { maxPoolSize: inFlight });
   try {
     const db = client.db('bench_store');
@@ -107,6 +107,7 @@ async function measure(label: string, uri: string): Promise<void> {
       { operation: `updateOne by _id, ${inFlight} in flight`, 'per second': await throughput(update) },
       { operation: `insertOne, ${inFlight} in flight`, 'per second': await throughput(insert) },
     ]);
+    if (leaveNothing) await db.dropDatabase();
   } finally {
     await client.close();
   }
@@ -152,7 +153,7 @@ export async function run(): Promise<void> {
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-  if (process.env.MONGODB_URI) await measure('MONGODB_URI', process.env.MONGODB_URI);
+  if (process.env.MONGODB_URI) await measure('MONGODB_URI', process.env.MONGODB_URI, true);
 }
 
 if (import.meta.main) await run();

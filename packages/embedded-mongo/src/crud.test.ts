@@ -95,6 +95,30 @@ describe('values', () => {
   });
 });
 
+describe('filters through arrays', () => {
+  test.each([
+    [{ l: { $elemMatch: { $gt: 0, $lt: 3 } } }, [1]],
+    [{ 'l.0': 1 }, [1]],
+    [{ 'l.0.0': 1 }, [2]],
+    [{ l: 1 }, [1]],
+    [{ l: [1] }, [2]],
+    [{ 'l.x': null }, [4, 5]],
+    [{ 'l.x': { $exists: false } }, [1, 2, 3, 5]],
+    [{ 'l.x': { $not: { $gt: 1 } } }, [1, 2, 3, 5]],
+    [{ l: { $size: 0 } }, [3]],
+  ])('%j finds %j', async (filter, expected) => {
+    await items.insertMany([
+      { _id: 1, l: [1, 5] },
+      { _id: 2, l: [[1], 7] },
+      { _id: 3, l: [] },
+      { _id: 4, l: [{ x: null }, { x: 2 }] },
+      { _id: 5 },
+    ]);
+    const found = await items.find(filter).sort({ _id: 1 }).toArray();
+    expect(found.map(({ _id }) => _id)).toEqual(expected);
+  });
+});
+
 describe('writes', () => {
   test('an update that changes nothing counts as matched and not as modified', async () => {
     await items.insertOne({ _id: 1, a: 1, list: [1] });
