@@ -66,12 +66,13 @@ async function serve(once: boolean, signal: AbortSignal): Promise<number> {
     if (jobFailed) throw jobFailed;
   } else {
     if (jobFailed && !signal.aborted) console.error(jobFailed.message);
-    announce(platform);
+    if (!signal.aborted) announce(platform);
     const failure = await ended;
     if (failure) throw failure;
   }
   say('Stopping');
-  return signal.aborted ? Number(process.exitCode) : 0;
+  // Being stopped is how serving ends well.
+  return 0;
 }
 
 /** Why the main job failed, if it did. It is left alone when the platform ends first. */

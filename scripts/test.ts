@@ -68,6 +68,11 @@ async function runPhases(workspace: string | undefined, signal: AbortSignal): Pr
     env = infrastructure.env;
     return 0;
   });
+  if (started && !workspace) {
+    const jest = ['--config', 'jest.config.mjs', '--rootDir', 'scripts'];
+    const options = { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' };
+    await phase('tests of scripts', () => runTool('jest', jest, { signal, env: { ...env, ...options } }));
+  }
   // One workspace at a time: jest already uses both cores, and timings in tests stay honest.
   if (started)
     await phase('tests', () => runTool('turbo', turbo('test', '--concurrency=1', '--continue'), { signal, env }));
