@@ -113,7 +113,13 @@ export class CommandStore {
 
   /** All commands, newest first. */
   history(whose: Whose, { limit, offset }: { limit: number; offset: number }) {
-    return this.model.find(whose).sort({ started_at: -1 }).skip(offset).limit(limit);
+    // A bound that holds for all makes the index on it usable without a user, too.
+    const all = { started_at: { $gt: new Date(0) } };
+    return this.model
+      .find({ ...all, ...whose })
+      .sort({ started_at: -1 })
+      .skip(offset)
+      .limit(limit);
   }
 
   /** How many there are. */
@@ -122,13 +128,10 @@ export class CommandStore {
   }
 
   /** Running commands that other runners started on a host, or of which nothing was heard for long. */
-  async suspects({ runner_id, host }: Runner, silentSince: Date): Promise<CommandRecord[]> {
+  suspects({ runner_id, host }: Runner, silentSince: Date) {
     const others = { status: 'running', runner_id: { $ne: runner_id } } as const;
     const suspect = { $or: [{ host }, { heartbeat_at: { $lt: silentSince } }] };
-    return this.model
-      .find({ ...others, ...suspect })
-      .limit(1000)
-      .lean<CommandRecord[]>();
+    return this.model.find({ ...others, ...suspect }).limit(1000);
   }
 
   /** Say that the commands of a runner are in good hands. */

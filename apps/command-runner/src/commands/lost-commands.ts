@@ -42,7 +42,7 @@ function isDead(runner: Runner, me: Runner): boolean {
 
 async function cleanUp(ctx: Context): Promise<void> {
   const silentSince = new Date(Date.now() - silentMs);
-  for (const record of await ctx.commands.suspects(ctx.runner, silentSince)) {
+  for (const record of await ctx.commands.suspects(ctx.runner, silentSince).lean<CommandRecord[]>()) {
     killLeftovers(record, ctx.runner);
     if (isDead(record, ctx.runner) || record.heartbeat_at < silentSince) await closeLost(ctx, record);
   }

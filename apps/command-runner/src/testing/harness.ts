@@ -34,6 +34,7 @@ export class Harness implements AsyncDisposable {
   /** Events in the order of their arrival. */
   readonly events: AnyEvent[] = [];
   readonly #stack = new AsyncDisposableStack();
+  readonly #runners = new Set<() => Promise<void>>();
 
   private constructor(env: Record<string, string>, bus: Bus, standIn: StandIn) {
     this.env = env;
@@ -75,14 +76,12 @@ export class Harness implements AsyncDisposable {
   async runner(overrides: Record<string, string> = {}): Promise<TestRunner> {
     const service = await startService(commandRunner, { ...this.env, ...overrides });
     const channel = new RpcChannel(`127.0.0.1:${service.grpcPort}`);
-    let stopped = false;
     const stop = async () => {
-      if (stopped) return;
-      stopped = true;
+      if (!this.#runners.delete(stop)) return;
       channel.close();
       await service[Symbol.asyncDispose]();
     };
-    this.#stack.defer(stop);
+    this.#runners.add(stop);
     return { ...service, commands: channel.client(CommandServiceService), [Symbol.asyncDispose]: stop };
   }
 
@@ -130,7 +129,15 @@ export class Harness implements AsyncDisposable {
     }
   }
 
+  /** Stop the runners and forget what happened, for the next test. */
+  async reset(): Promise<void> {
+    await Promise.all([...this.#runners].map((stop) => stop()));
+    this.events.length = 0;
+    this.standIn.reset();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.reset();
     await this.#stack.disposeAsync();
     await this.standIn[Symbol.asyncDispose]();
     const { names } = this.bus;

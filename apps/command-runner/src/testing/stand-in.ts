@@ -63,6 +63,13 @@ export class StandIn implements AsyncDisposable {
     return standIn;
   }
 
+  reset(): void {
+    this.claims.length = 0;
+    this.renewals.length = 0;
+    this.held = true;
+    this.away = false;
+  }
+
   get address(): string {
     return `127.0.0.1:${this.#server?.port}`;
   }

@@ -1,0 +1,249 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Job } from '@claude-cli/proto/platform/v1/executions';
+import type { Priority } from '@claude-cli/shared/amqp/topology';
+import { newId } from '@claude-cli/shared/ids';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { as, Harness } from '../testing/harness.ts';
+import { isAlive, until } from '../testing/poll.ts';
+
+let harness: Harness;
+
+beforeAll(async () => {
+  harness = await Harness.start();
+});
+
+afterAll(() => harness[Symbol.asyncDispose]());
+
+afterEach(() => harness.reset());
+
+describe('an execution', () => {
+  test('is claimed, run in the directory of its project, shown live and reported', async () => {
+    const runner = await harness.runner();
+    const job = await harness.execute('pwd; echo $CLAUDE_CLI_TASK_ID $CLAUDE_CLI_PROJECT_ID $CLAUDE_CLI_EXECUTION_ID');
+    const result = await harness.finished(job.execution_id);
+    expect(result).toMatchObject({
+      task_id: job.task_id,
+      generation: 1,
+      status: 'completed',
+      exit_code: 0,
+      error: null,
+      result: null,
+    });
+    const lines = harness.shown(job.execution_id).flatMap((batch) => batch.pieces.map((piece) => piece.content));
+    expect(lines).toEqual([
+      `${join(runner.ctx.workspace.root, harness.project)}\n`,
+      `${job.task_id} ${job.project_id} ${job.execution_id}\n`,
+    ]);
+    const types = harness.events.map((event) => event.type);
+    expect(types.lastIndexOf('command.output')).toBeLessThan(types.indexOf('execution.finished'));
+    expect(harness.standIn.claims).toEqual([
+      { execution_id: job.execution_id, generation: 1, runner_id: runner.ctx.runner.runner_id },
+    ]);
+  });
+
+  test('is seen by members of its project and by nobody else', async () => {
+    const runner = await harness.runner();
+    harness.standIn.members.add('mia');
+    const { execution_id: command_id, task_id } = await harness.execute('echo hello');
+    await harness.finished(command_id);
+    expect(await runner.commands.getCommandStatus({ command_id }, as('mia'))).toMatchObject({
+      status: 'completed',
+      task_id,
+      output: [{ content: 'hello\n' }],
+    });
+    await expect(runner.commands.getCommandStatus({ command_id }, as('eve'))).rejects.toMatchObject({
+      code: 'PROJECT_ACCESS_DENIED',
+    });
+  });
+
+  test('that is tried again replaces the record and the output of the earlier attempt', async () => {
+    const runner = await harness.runner();
+    harness.standIn.members.add('mia');
+    const job = await harness.execute('echo first; exit 1');
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'failed', exit_code: 1 });
+    await harness.execute('echo second', { ...job, command: 'echo second', generation: 2 });
+    await until('the second report comes', () =>
+      harness.events.some((e) => e.type === 'execution.finished' && e.data.generation === 2),
+    );
+    const request = { command_id: job.execution_id };
+    expect(await runner.commands.getCommandStatus(request, as('mia'))).toMatchObject({
+      status: 'completed',
+      output: [{ content: 'second\n' }],
+    });
+  });
+
+  test('is dropped when task-service says skip or defer, or when its message cannot be read', async () => {
+    await harness.runner();
+    const deferred = newId();
+    harness.standIn.verdicts.set(deferred, 'defer');
+    await harness.bus.publishJob('normal', { execution_id: newId(), generation: 1 });
+    await harness.bus.publishJob('normal', { execution_id: deferred, generation: 1 });
+    await harness.bus.publishJob('normal', { execution_id: 'nonsense', generation: 1 });
+    const job = await harness.execute('true');
+    await harness.finished(job.execution_id);
+    expect(harness.standIn.claims.map((claim) => claim.execution_id)).toContain(deferred);
+    await until('the queue is empty', async () => (await harness.queue('normal')).messageCount === 0);
+    expect(harness.events.filter((event) => event.type === 'execution.finished')).toHaveLength(1);
+  });
+
+  test('stays in its queue while task-service is away, without a storm of claims', async () => {
+    await harness.runner();
+    harness.standIn.away = true;
+    const job = await harness.execute('true');
+    await until('it was asked for', () => harness.standIn.claims.length >= 2);
+    expect(harness.standIn.claims.length).toBeLessThan(6);
+    harness.standIn.away = false;
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
+  });
+
+  test('is run once when the broker delivers its message twice', async () => {
+    await harness.runner({ RUNNER_CONCURRENCY: '1' });
+    const job = await harness.execute('true');
+    await harness.bus.publishJob('normal', { execution_id: job.execution_id, generation: 1 });
+    const last = await harness.execute('true');
+    await harness.finished(last.execution_id);
+    expect(harness.standIn.claims.map((claim) => claim.execution_id)).toEqual([job.execution_id, last.execution_id]);
+  });
+
+  test('is cancelled by an order to all runners', async () => {
+    await harness.runner();
+    const job = await harness.execute('sleep 60 & echo $!; wait');
+    const pid = Number(await until('it runs', () => harness.shown(job.execution_id)[0]?.pieces[0]?.content));
+    await harness.bus.publishControl({ order: 'cancel', command_id: job.execution_id });
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'cancelled', exit_code: -15 });
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  test('is timed out', async () => {
+    await harness.runner();
+    const job = await harness.execute('sleep 60', { timeout_ms: 200 });
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'timed_out', exit_code: -15 });
+  });
+});
+
+describe('the lease', () => {
+  test('is renewed while the execution runs', async () => {
+    await harness.runner();
+    const job = await harness.execute('sleep 0.5', { lease_ms: 300 });
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
+    expect(harness.standIn.renewals.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('that is refused kills the process, and nothing is reported', async () => {
+    const runner = await harness.runner();
+    const job = await harness.execute('sleep 60', { lease_ms: 300 });
+    const running = await until('it runs', () => runner.ctx.running.get(job.execution_id));
+    harness.standIn.held = false;
+    expect(await running.ended).toMatchObject({ status: 'cancelled', exit_code: -15 });
+    await running.reported;
+    expect(harness.events.filter((event) => event.type === 'execution.finished')).toEqual([]);
+  });
+
+  test('may go without renewal until it has expired, then the process is killed', async () => {
+    const runner = await harness.runner();
+    const started = performance.now();
+    const job = await harness.execute('sleep 60', { lease_ms: 600 });
+    const running = await until('it runs', () => runner.ctx.running.get(job.execution_id));
+    harness.standIn.away = true;
+    await running.ended;
+    expect(performance.now() - started).toBeGreaterThan(550);
+    expect(harness.standIn.renewals.length).toBeGreaterThan(1);
+  });
+});
+
+describe('the queues', () => {
+  test('are served high before normal before low when executions have piled up', async () => {
+    const order: { priority: Priority; job: Job }[] = [];
+    for (const priority of ['low', 'normal', 'high'] as const) {
+      for (const _ of [1, 2]) order.push({ priority, job: await harness.execute('true', { priority }) });
+    }
+    await harness.runner({ RUNNER_CONCURRENCY: '1' });
+    await Promise.all(order.map(({ job }) => harness.finished(job.execution_id)));
+    const nameOf = (id: string) => order.find(({ job }) => job.execution_id === id)?.priority;
+    expect(harness.standIn.claims.map((claim) => nameOf(claim.execution_id))).toEqual([
+      'high',
+      'high',
+      'normal',
+      'normal',
+      'low',
+      'low',
+    ]);
+  });
+
+  test('keep what a full runner cannot run, and another runner takes it', async () => {
+    const full = await harness.runner({ RUNNER_CONCURRENCY: '1' });
+    const long = await harness.execute('sleep 60');
+    await until('it runs', () => full.ctx.running.get(long.execution_id)?.pid);
+    const waiting = await harness.execute('true');
+    await until('the runner holds nothing', async () => {
+      const { messageCount, consumerCount } = await harness.queue('normal');
+      return messageCount === 1 && consumerCount === 0;
+    });
+    await harness.runner();
+    expect(await harness.finished(waiting.execution_id)).toMatchObject({ status: 'completed' });
+    full.ctx.running.get(long.execution_id)?.stop('cancelled');
+  });
+});
+
+describe('the report', () => {
+  test('comes although the broker was away when the execution ended', async () => {
+    const runner = await harness.runner();
+    const publish = runner.ctx.bus.publishEvent;
+    runner.ctx.bus.publishEvent = () => Promise.reject(new Error('the broker is not connected'));
+    const job = await harness.execute('true', { lease_ms: 600 });
+    const running = await until('it runs', () => runner.ctx.running.get(job.execution_id));
+    await running.ended;
+    const before = harness.standIn.renewals.length;
+    await until('the lease is kept', () => harness.standIn.renewals.length > before);
+    runner.ctx.bus.publishEvent = publish;
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
+  });
+});
+
+describe('the agent', () => {
+  const fakeAgent = async (script: string) => {
+    const path = join(harness.env.WORKSPACE_ROOT ?? '', 'fake-agent');
+    await writeFile(path, `#!/bin/sh\n${script}`);
+    await chmod(path, 0o755);
+    return path;
+  };
+
+  test('gets the prompt, writes readable lines, and its own result is reported', async () => {
+    const lines = [
+      { type: 'system', subtype: 'init', session_id: 's-1', model: 'm-1' },
+      { type: 'assistant', message: { content: [{ type: 'text', text: 'I will look.' }] } },
+      { type: 'assistant', message: { content: [{ type: 'tool_use', name: 'Bash', input: { command: 'ls -la' } }] } },
+      { type: 'result', is_error: false, result: 'All done', total_cost_usd: 0.25, num_turns: 2, session_id: 's-1' },
+    ];
+    const script = `printf '%s|' "$@" >&2\ncat <<'END'\nnot json\n${lines.map((l) => JSON.stringify(l)).join('\n')}\nEND\n`;
+    await harness.runner({ CLAUDE_BINARY: await fakeAgent(script) });
+    const job = await harness.execute(undefined, { prompt: '-x "$(id)"' });
+    expect(await harness.finished(job.execution_id)).toMatchObject({
+      status: 'completed',
+      result: { result: 'All done', cost_usd: 0.25, turns: 2, session_id: 's-1', is_error: false },
+    });
+    const pieces = harness.shown(job.execution_id).flatMap((batch) => batch.pieces);
+    const textOf = (stream: string) => pieces.filter((p) => p.stream === stream).map((p) => p.content);
+    expect(textOf('stdout').join('')).toBe('not json\nI will look.\n');
+    expect(textOf('system').join('')).toBe('[agent] m-1\n[tool] Bash: ls -la\n');
+    expect(textOf('stderr').join('')).toBe('-p| -x "$(id)"|--output-format|stream-json|--verbose|');
+  });
+
+  test('that reports an error has failed, whatever its exit code', async () => {
+    const result = JSON.stringify({ type: 'result', is_error: true, result: 'No credit left' });
+    await harness.runner({ CLAUDE_BINARY: await fakeAgent(`echo '${result}'\n`) });
+    const job = await harness.execute(undefined);
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'failed', error: 'No credit left' });
+  });
+
+  test('that is not installed is said to be missing', async () => {
+    await harness.runner({ CLAUDE_BINARY: 'no-such-claude' });
+    const job = await harness.execute(undefined);
+    expect(await harness.finished(job.execution_id)).toMatchObject({
+      status: 'failed',
+      exit_code: 127,
+      error: 'Command not found: no-such-claude',
+    });
+  });
+});

@@ -1,0 +1,115 @@
+import { createLogger } from '@claude-cli/shared/logger';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { RunningProcess } from '../processes/running-process.ts';
+import { shellProgram } from '../processes/shell.ts';
+import { as, Harness, type TestRunner } from '../testing/harness.ts';
+import { until } from '../testing/poll.ts';
+import { BoundedOutput } from './bounded-output.ts';
+import { type Batch, OutputRecorder } from './output-recorder.ts';
+
+const log = createLogger('test', 'silent');
+let harness: Harness;
+let runner: TestRunner;
+
+beforeAll(async () => {
+  harness = await Harness.start();
+  runner = await harness.runner();
+});
+
+afterAll(() => harness[Symbol.asyncDispose]());
+
+const batch = (sequence: number, content = `${sequence}\n`): Batch => ({
+  sequence,
+  pieces: [{ stream: 'stdout', content, timestamp: 'now' }],
+  bytes: content.length,
+});
+
+test('a command that writes without end waits while nothing is taken from it', async () => {
+  let blocked = () => {};
+  const block = new Promise<void>((resolve) => {
+    blocked = resolve;
+  });
+  let pauses = 0;
+  const output = new OutputRecorder({
+    limitBytes: 1_048_576,
+    store: () => block,
+    publish: async () => {},
+    pause: () => {
+      pauses++;
+      endless.pause();
+    },
+    resume: () => endless.resume(),
+  });
+  const endless = new RunningProcess({
+    ...shellProgram('yes', {}),
+    cwd: '/',
+    env: { PATH: process.env.PATH },
+    read: (stream, text) => output.write(stream, text),
+  });
+  await until('it has to wait', () => pauses > 0);
+  const before = output.bytes;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(output.bytes).toBe(before);
+  expect(output.unflushed).toBeLessThan(1.25 * 1_048_576);
+  blocked();
+  await until('it may go on', () => output.bytes > before + 1_048_576);
+  endless.stop();
+  expect(await endless.ended).toEqual({ exit_code: -15 });
+  await output.close();
+});
+
+test('50 MB of output pass through and leave the first and the last part', async () => {
+  const request = { command: 'echo begin; yes | head -c 50M; echo end', environment: {}, stream_output: false };
+  const { command_id } = await runner.commands.executeCommand(request, as('ann'));
+  const end = await runner.ctx.running.get(command_id)?.ended;
+  expect(end).toMatchObject({ status: 'completed', output_bytes: 50 * 1_048_576 + 10, output_truncated: true });
+  const { output } = await runner.commands.getCommandStatus({ command_id }, as('ann'));
+  const stored = output.filter((piece) => piece.stream === 'stdout');
+  expect(stored.at(0)?.content).toMatch(/^begin\n/);
+  expect(stored.at(-1)?.content).toMatch(/end\n$/);
+  expect(stored.reduce((sum, piece) => sum + piece.content.length, 0)).toBeLessThanOrEqual(1_048_576);
+});
+
+test('a character that is written in parts is not torn', async () => {
+  const request = { command: "printf '\\303'; sleep 0.1; printf '\\244'", environment: {} };
+  const { command_id } = await runner.commands.executeCommand(request, as('ann'));
+  await runner.ctx.running.get(command_id)?.ended;
+  const { output } = await runner.commands.getCommandStatus({ command_id }, as('ann'));
+  expect(output.map((piece) => piece.content)).toEqual(['ä']);
+});
+
+test('output that the database does not take in time is let go, noted, and later output is stored again', async () => {
+  const { outputs } = runner.ctx;
+  let away = true;
+  const store = Object.create(outputs, {
+    put: { value: (id: string, b: Batch) => (away ? Promise.reject(new Error('away')) : outputs.put(id, b)) },
+  });
+  const output = new BoundedOutput(store, 'run-1', 1_048_576, log, { firstMs: 100, laterMs: 0, attemptMs: 100 });
+  await output.add(batch(1));
+  await output.add(batch(2));
+  away = false;
+  await output.add(batch(3));
+  expect(output.truncated).toBe(true);
+  expect((await outputs.piecesOf('run-1')).map((piece) => piece.content)).toEqual([
+    '[4 bytes of output could not be stored]\n',
+    '3\n',
+  ]);
+});
+
+test('every question to the database is answered from an index', async () => {
+  const { commands, outputs, runner: me } = runner.ctx;
+  const questions = {
+    running: commands.running({}, 100),
+    'own running': commands.running({ user_id: 'ann' }, 100),
+    history: commands.history({}, { limit: 50, offset: 0 }),
+    'own history': commands.history({ user_id: 'ann' }, { limit: 50, offset: 0 }),
+    suspects: commands.suspects(me, new Date()),
+    heartbeat: commands.model.find({ status: 'running', runner_id: me.runner_id }),
+    reports: commands.model.find({ 'outbox.time': { $lt: 'now' } }),
+    output: outputs.model.find({ run_id: 'run-1' }).sort({ sequence: 1 }),
+  };
+  for (const [name, question] of Object.entries(questions)) {
+    const plan = JSON.stringify(await question.explain('queryPlanner'));
+    expect([name, /IXSCAN/.test(plan), /COLLSCAN/.test(plan)]).toEqual([name, true, false]);
+  }
+});
