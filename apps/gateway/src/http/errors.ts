@@ -1,5 +1,6 @@
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { Logger } from '@claude-cli/shared/logger';
+import { Metadata } from '@grpc/grpc-js';
 import type { ErrorRequestHandler } from 'express';
 import { errorHeaders, errorText, sendJson } from './envelope.ts';
 
@@ -40,9 +41,5 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
 /** Whether a service behind us answered with this fault: it has logged it with its own stack. */
 function answeredByService(cause: unknown): boolean {
   const metadata = cause instanceof Error && 'metadata' in cause ? cause.metadata : undefined;
-  return typeof metadata === 'object' && metadata !== null && 'platform-error-bin' in keysOf(metadata);
-}
-
-function keysOf(metadata: object): object {
-  return 'getMap' in metadata && typeof metadata.getMap === 'function' ? metadata.getMap() : {};
+  return metadata instanceof Metadata && metadata.get('platform-error-bin').length > 0;
 }

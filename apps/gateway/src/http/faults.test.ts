@@ -82,6 +82,13 @@ describe('a client that', () => {
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ error: { code: 'REQUEST_MALFORMED' } });
   });
 
+  test('offers another protocol than WebSocket is answered over HTTP', async () => {
+    gateway = await startTestGateway();
+    const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
+    const answer = await exchange(gateway.port, `GET /api/health HTTP/1.0\r\nHost: x\r\n${offer}\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  });
+
   test('sends more header than is read is answered with 431', async () => {
     gateway = await startTestGateway();
     const answer = await exchange(gateway.port, `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`);

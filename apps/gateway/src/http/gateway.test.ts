@@ -302,6 +302,32 @@ test('requests are measured by route, method and status', async () => {
 });
 
 describe('the log', () => {
+  const faults = () =>
+    gateway
+      .logged()
+      .split('\n')
+      .filter((line) => line.includes('"level":50'));
+
+  test('has a fault of ours once, with its stack and the request, and one of a service not again', async () => {
+    // gRPC cannot encode this, and says so without any of our codes.
+    gateway.answers.set('TaskService.getTask', () => ({ created_at: 'not a time' }));
+    const headers = { 'x-request-id': 'faulty-1' };
+    const { status, json } = await ask(gateway, 'GET', `/api/tasks/${anId}`, { headers });
+    expect([status, json.error.code, json.error.details]).toEqual([500, 'INTERNAL_SERVER_ERROR', {}]);
+    const [line, ...others] = faults().filter((line) => line.includes('faulty-1'));
+    expect(JSON.parse(line ?? '{}')).toMatchObject({
+      msg: 'request failed',
+      err: { stack: expect.stringMatching(/ at /) },
+    });
+    expect(others).toEqual([]);
+    const before = faults().length;
+    gateway.answers.set('TaskService.getTask', () => {
+      throw new Error('logged by the service');
+    });
+    expect((await ask(gateway, 'GET', `/api/tasks/${anId}`)).status).toBe(500);
+    expect(faults()).toHaveLength(before);
+  });
+
   test('names each request with its route, and never a token or a body', async () => {
     const headers = { 'x-request-id': 'logged-1' };
     await ask(gateway, 'POST', '/api/auth/login', { headers, body: { username: 'a', password: 'hunter2', x: 1 } });
