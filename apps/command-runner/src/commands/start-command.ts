@@ -74,7 +74,8 @@ function launch(ctx: Context, spec: CommandSpec, running: RunningCommand): void 
   const live = new LiveOutput(ctx.bus, { command_id, task_id, project_id, user_id }, ctx.log);
   const output = new OutputRecorder({
     limitBytes: ctx.config.OUTPUT_LIMIT_BYTES,
-    store: (batch) => stored.add(batch),
+    store: (batch, isFull) => stored.add(batch, isFull),
+    settle: () => stored.settle(),
     publish: async (batch) => {
       if (spec.live) await live.publish(batch);
     },

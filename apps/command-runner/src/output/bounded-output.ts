@@ -8,18 +8,29 @@ import type { OutputStore } from './output-store.ts';
 const batchCost = 64;
 const pieceCost = 16;
 
+/** In a flood, how much of the end is held in memory at most, in bytes, and for how long, in milliseconds. */
+const hold = { bytes: 1_048_576, ms: 1_000 };
+
 /** How long the database may fail before output is let go, in milliseconds; afterwards it is tried once in a while. */
 const patience = { firstMs: 30_000, laterMs: 5_000, attemptMs: 10_000 };
 
+/** A batch of the end. */
 interface Kept {
-  sequence: number;
+  batch: Batch;
   cost: number;
+  saved: boolean;
+}
+
+/** Bytes that are missing, and from which sequence on. */
+interface Gap {
+  sequence: number;
   bytes: number;
 }
 
 /**
  * The stored output of one run, within a bound: the first quarter and the end are kept, of the rest a note says how much
- * it was. The end is trimmed in steps, so it is between five and six eighths of the bound.
+ * it was. The end is trimmed in steps, so it is between five and six eighths of the bound. In a flood of full
+ * batches the end is held for a moment, so that what is dropped at once is never written.
  *
  * Never rejects: while the database is away, `add` waits (and so the command does), but not for ever.
  */
@@ -34,8 +45,11 @@ export class BoundedOutput {
   #head = 0;
   #tail: Kept[] = [];
   #tailCost = 0;
-  #note: { sequence: number; bytes: number } | undefined;
-  #lost: { sequence: number; bytes: number } | undefined;
+  #dropped: Gap | undefined;
+  /** Stored batches up to here are to be deleted. */
+  #deleteTo = 0;
+  #lost: Gap | undefined;
+  #savedAt = Date.now();
   #givenUpUntil = 0;
 
   constructor(store: OutputStore, runId: string, limitBytes: number, log: Logger, waits = patience) {
@@ -46,53 +60,66 @@ export class BoundedOutput {
     this.#patience = waits;
   }
 
-  /** Keep a batch. */
-  async add(batch: Batch): Promise<void> {
-    if (!(await this.#persist(() => this.#store.put(this.#runId, batch)))) return this.#lose(batch);
-    if (this.#lost) await this.#noteLoss(this.#lost);
-    const { sequence, bytes, pieces } = batch;
-    const cost = bytes + batchCost + pieceCost * pieces.length;
-    if (this.#tail.length === 0 && !this.#note && this.#head + cost <= this.#limit / 4) {
+  /** Keep a batch. @param mayHold whether `settle` or another batch is sure to come */
+  async add(batch: Batch, mayHold: boolean): Promise<void> {
+    const cost = batch.bytes + batchCost + pieceCost * batch.pieces.length;
+    const isHead = this.#tail.length === 0 && !this.#dropped && this.#head + cost <= this.#limit / 4;
+    if (isHead) {
       this.#head += cost;
+      await this.#save(batch);
       return;
     }
-    this.#tail.push({ sequence, cost, bytes });
+    this.#tail.push({ batch, cost, saved: false });
     this.#tailCost += cost;
-    if (this.#tailCost > (this.#limit * 3) / 4) await this.#trim();
+    if (this.#tailCost > (this.#limit * 3) / 4) this.#trim();
+    const held = this.#tail.reduce((sum, kept) => sum + (kept.saved ? 0 : kept.cost), 0);
+    if (!mayHold || held > hold.bytes || Date.now() - this.#savedAt > hold.ms) await this.#saveTail();
   }
 
-  async #trim(): Promise<void> {
-    let dropped = 0;
-    let bytes = 0;
-    for (const kept of this.#tail) {
-      if (this.#tailCost <= (this.#limit * 5) / 8 || dropped === this.#tail.length - 1) break;
+  /** Store what was held. */
+  async settle(): Promise<void> {
+    await this.#saveTail();
+  }
+
+  #trim(): void {
+    while (this.#tail.length > 1 && this.#tailCost > (this.#limit * 5) / 8) {
+      const kept = this.#tail.shift();
+      if (!kept) return;
       this.#tailCost -= kept.cost;
-      bytes += kept.bytes;
-      dropped++;
+      this.#dropped = grow(this.#dropped, kept.batch);
+      if (kept.saved) this.#deleteTo = kept.batch.sequence;
     }
-    const gone = this.#tail.splice(0, dropped);
-    const [first, last] = [gone[0], gone.at(-1)];
-    if (!first || !last) return;
     this.truncated = true;
-    // The note takes the place of the first batch that is dropped, before the others go.
-    this.#note = { sequence: this.#note?.sequence ?? first.sequence, bytes: (this.#note?.bytes ?? 0) + bytes };
-    const note = this.#note;
-    const text = `[${note.bytes} bytes of output were dropped here]\n`;
-    await this.#persist(async () => {
-      await this.#store.put(this.#runId, systemBatch(note.sequence, text));
-      await this.#store.drop(this.#runId, note.sequence + 1, last.sequence);
-    });
   }
 
-  #lose({ sequence, bytes }: Batch): void {
-    this.truncated = true;
-    this.#lost = { sequence: this.#lost?.sequence ?? sequence, bytes: (this.#lost?.bytes ?? 0) + bytes };
+  async #saveTail(): Promise<void> {
+    this.#savedAt = Date.now();
+    if (this.#dropped) {
+      const { sequence, bytes } = this.#dropped;
+      // The note takes the place of the first batch that is dropped, before the others go.
+      const note = noteOf(sequence, `[${bytes} bytes of output were dropped here]\n`);
+      await this.#persist(async () => {
+        await this.#store.put(this.#runId, note);
+        if (this.#deleteTo > sequence) await this.#store.drop(this.#runId, sequence + 1, this.#deleteTo);
+        this.#deleteTo = 0;
+      });
+    }
+    for (const kept of this.#tail.filter(({ saved }) => !saved)) {
+      kept.saved = true;
+      await this.#save(kept.batch);
+    }
   }
 
-  async #noteLoss({ sequence, bytes }: { sequence: number; bytes: number }): Promise<void> {
+  async #save(batch: Batch): Promise<void> {
+    if (!(await this.#persist(() => this.#store.put(this.#runId, batch)))) {
+      this.truncated = true;
+      this.#lost = grow(this.#lost, batch);
+      return;
+    }
+    if (!this.#lost) return;
+    const note = noteOf(this.#lost.sequence, `[${this.#lost.bytes} bytes of output could not be stored]\n`);
     this.#lost = undefined;
-    const text = `[${bytes} bytes of output could not be stored]\n`;
-    await this.#persist(() => this.#store.put(this.#runId, systemBatch(sequence, text)));
+    await this.#persist(() => this.#store.put(this.#runId, note));
   }
 
   async #persist(write: () => Promise<void>): Promise<boolean> {
@@ -110,7 +137,11 @@ export class BoundedOutput {
   }
 }
 
-function systemBatch(sequence: number, content: string): Batch {
+function grow(gap: Gap | undefined, { sequence, bytes }: Batch): Gap {
+  return { sequence: gap?.sequence ?? sequence, bytes: (gap?.bytes ?? 0) + bytes };
+}
+
+function noteOf(sequence: number, content: string): Batch {
   const piece: OutputPiece = { stream: 'system', content, timestamp: new Date().toISOString() };
   return { sequence, pieces: [piece], bytes: 0 };
 }

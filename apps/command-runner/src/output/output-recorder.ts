@@ -25,8 +25,10 @@ export interface Batch {
 export interface OutputPath {
   /** Output that is stored of one run, in bytes: batches are small against it. */
   limitBytes: number;
-  /** Keep a batch. Settles in bounded time, and never rejects. */
-  store: (batch: Batch) => Promise<void>;
+  /** Keep a batch; a full one need not be kept before `settle`. Settles in bounded time, and never rejects. */
+  store: (batch: Batch, isFull: boolean) => Promise<void>;
+  /** A flood of full batches is over. Settles in bounded time, and never rejects. */
+  settle: () => Promise<void>;
   /** Show a batch. Settles in bounded time, and never rejects. */
   publish: (batch: Batch) => Promise<void>;
   /** Make the source wait, or let it go on. */
@@ -49,6 +51,7 @@ export class OutputRecorder {
   #sequence = 0;
   #paused = false;
   #closing = false;
+  #unsettled = false;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
 
@@ -78,7 +81,7 @@ export class OutputRecorder {
   /** Pass on the rest. */
   async close(): Promise<void> {
     this.#closing = true;
-    while (this.#flushing || this.#buffer.size > 0) {
+    while (this.#flushing || this.#buffer.size > 0 || this.#unsettled) {
       this.#flushing ??= this.#flush();
       await this.#flushing;
     }
@@ -102,14 +105,19 @@ export class OutputRecorder {
       }
     } while (this.#buffer.size >= this.#batchSize || (this.#closing && this.#buffer.size > 0));
     this.#flushing = undefined;
-    if (this.#buffer.size > 0) this.#schedule();
+    if (this.#buffer.size > 0 || this.#unsettled) this.#schedule();
   }
 
   async #passOn(): Promise<void> {
+    const isFull = this.#buffer.size >= this.#batchSize;
     const pieces = toPieces(this.#buffer.take(this.#batchSize));
-    if (pieces.length === 0) return;
-    const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece.content), 0);
-    const batch = { sequence: ++this.#sequence, pieces, bytes };
-    await Promise.all([this.#path.store(batch), this.#path.publish(batch)]);
+    if (pieces.length > 0) {
+      const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece.content), 0);
+      const batch = { sequence: ++this.#sequence, pieces, bytes };
+      await Promise.all([this.#path.store(batch, isFull), this.#path.publish(batch)]);
+    } else if (this.#unsettled) {
+      await this.#path.settle();
+    }
+    this.#unsettled = isFull;
   }
 }

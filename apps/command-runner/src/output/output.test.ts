@@ -33,6 +33,7 @@ test('a command that writes without end waits while nothing is taken from it', a
   const output = new OutputRecorder({
     limitBytes: 1_048_576,
     store: () => block,
+    settle: async () => {},
     publish: async () => {},
     pause: () => {
       pauses++;
@@ -70,6 +71,16 @@ test('50 MB of output pass through and leave the first and the last part', async
   expect(stored.reduce((sum, piece) => sum + piece.content.length, 0)).toBeLessThanOrEqual(1_048_576);
 });
 
+test('what a flood leaves behind is stored while the command still runs', async () => {
+  const request = { command: 'seq 1 500000; sleep 60', environment: {}, stream_output: false };
+  const { command_id } = await runner.commands.executeCommand(request, as('ann'));
+  await until('the last line is stored', async () => {
+    const { output, status } = await runner.commands.getCommandStatus({ command_id }, as('ann'));
+    return status === 'running' && output.at(-1)?.content.endsWith('\n500000\n');
+  });
+  await runner.commands.cancelCommand({ command_id }, as('ann'));
+});
+
 test('a character that is written in parts is not torn', async () => {
   const request = { command: "printf '\\303'; sleep 0.1; printf '\\244'", environment: {} };
   const { command_id } = await runner.commands.executeCommand(request, as('ann'));
@@ -85,10 +96,10 @@ test('output that the database does not take in time is let go, noted, and later
     put: { value: (id: string, b: Batch) => (away ? Promise.reject(new Error('away')) : outputs.put(id, b)) },
   });
   const output = new BoundedOutput(store, 'run-1', 1_048_576, log, { firstMs: 100, laterMs: 0, attemptMs: 100 });
-  await output.add(batch(1));
-  await output.add(batch(2));
+  await output.add(batch(1), false);
+  await output.add(batch(2), false);
   away = false;
-  await output.add(batch(3));
+  await output.add(batch(3), false);
   expect(output.truncated).toBe(true);
   expect((await outputs.piecesOf('run-1')).map((piece) => piece.content)).toEqual([
     '[4 bytes of output could not be stored]\n',
