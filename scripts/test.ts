@@ -46,7 +46,8 @@ async function runPhases(workspace: string | undefined, signal: AbortSignal): Pr
     if (signal.aborted) return false;
     console.log(`\n${styleText('bold', name)}`);
     const started = performance.now();
-    const passed = (await run()) === 0;
+    // A tool that was asked to end may call that a success.
+    const passed = (await run()) === 0 && !signal.aborted;
     phases.push({ name, seconds: (performance.now() - started) / 1000, passed });
     return passed;
   };

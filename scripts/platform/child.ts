@@ -37,13 +37,15 @@ export interface Child {
 // Every child leads its own process group, so that Ctrl-C in a terminal reaches us alone and we stop them in order. When
 // we are killed they learn of it by a pipe: Node programs by the IPC channel that closes, others by the keeper below.
 
+const parentWatch = new URL('./parent-watch.mjs', import.meta.url).href;
+
 /** Start a Node program. It has to exit when its IPC channel disconnects. */
 export function forkNode(script: string, args: string[], options: ChildOptions): Promise<Child> {
   const child = fork(script, args, {
     cwd: options.cwd,
     env: options.env,
     execPath: process.execPath,
-    execArgv: [],
+    execArgv: ['--import', parentWatch],
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
