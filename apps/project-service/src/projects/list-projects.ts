@@ -1,5 +1,6 @@
 import type { ListProjectsRequest, ListProjectsResponse } from '@claude-cli/proto/platform/v1/projects';
 import { isAdmin } from '@claude-cli/shared/caller';
+import { findPage } from '@claude-cli/shared/find-page';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { searchTerms } from '@claude-cli/shared/search';
 import type { QueryFilter } from 'mongoose';
@@ -12,22 +13,12 @@ export async function listProjects(
   request: ListProjectsRequest,
   call: Call,
 ): Promise<ListProjectsResponse> {
-  const { page = 1, page_size = 50, sort = 'created_at', order = 'desc' } = request;
   const filter: QueryFilter<Project> = { deleted_at: null };
   if (!isAdmin(call.caller)) filter['members.user_id'] = call.caller.user_id;
   if (request.status.length > 0) filter.status = { $in: request.status };
   if (request.created_by !== undefined) filter.created_by = request.created_by;
   if (request.search !== undefined) filter.terms = { $all: searchTerms(request.search) };
-  const direction = order === 'asc' ? 1 : -1;
-  const [projects, total] = await Promise.all([
-    ctx.projects
-      .find(filter)
-      .sort({ [sort]: direction, _id: direction })
-      .skip((page - 1) * page_size)
-      .limit(page_size)
-      .lean(),
-    ctx.projects.countDocuments(filter),
-  ]);
+  const { documents: projects, total } = await findPage(ctx.projects, filter, request);
   const project_ids = projects.map((project) => project._id);
   const { statistics } =
     project_ids.length > 0 ? await ctx.tasks.getProjectStatistics({ project_ids }, call) : { statistics: {} };

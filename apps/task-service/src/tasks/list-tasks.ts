@@ -1,4 +1,5 @@
 import type { ListTasksRequest, ListTasksResponse } from '@claude-cli/proto/platform/v1/tasks';
+import { findPage } from '@claude-cli/shared/find-page';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { searchTerms } from '@claude-cli/shared/search';
 import type { QueryFilter } from 'mongoose';
@@ -7,19 +8,9 @@ import { type Task, toSummary } from './task.ts';
 
 /** A page of tasks of one project, or of all projects that the caller may see. */
 export async function listTasks(ctx: Context, request: ListTasksRequest, call: Call): Promise<ListTasksResponse> {
-  const { page = 1, page_size = 50, sort = 'created_at', order = 'desc' } = request;
   const filter = { ...(await visible(ctx, request.project_id, call)), ...wanted(request) };
-  const direction = order === 'asc' ? 1 : -1;
-  const [tasks, total] = await Promise.all([
-    ctx.tasks
-      .find(filter)
-      .sort({ [sort]: direction, _id: direction })
-      .skip((page - 1) * page_size)
-      .limit(page_size)
-      .lean(),
-    ctx.tasks.countDocuments(filter),
-  ]);
-  return { items: tasks.map(toSummary), total };
+  const { documents, total } = await findPage(ctx.tasks, filter, request);
+  return { items: documents.map(toSummary), total };
 }
 
 async function visible(ctx: Context, project_id: string | undefined, call: Call): Promise<QueryFilter<Task>> {
