@@ -30,7 +30,10 @@ export class Reports implements AsyncDisposable {
     this.#sweeper = every(sweepMs, 'telling the reports that were left', () => this.#outbox.sweep(), log);
   }
 
-  /** Tell the reports of a record. Resolves when the broker has them, however long that takes, or this runner stops. */
+  /**
+   * Tell the reports of a record. Resolves when the broker has them from this runner, or this runner stops; after an outage
+   * another runner may have told them, and whoever waits has to know by other means, as the holder of a lease does.
+   */
   async send({ _id, outbox }: CommandRecord): Promise<void> {
     const told = outbox.map(({ id }) => {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -29,9 +29,11 @@ export class Slots {
   async whenFree(signal: AbortSignal): Promise<void> {
     while (this.#free === 0 && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.add(resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      const wake = () => resolve();
+      this.#waiting.add(wake);
+      signal.addEventListener('abort', wake, { once: true });
       await promise;
+      signal.removeEventListener('abort', wake);
     }
   }
 }

@@ -86,8 +86,10 @@ export class Intake implements AsyncDisposable {
 
   /** Let the broker deliver until there is no slot left. */
   async #wait(channel: Channel, over: AbortSignal): Promise<void> {
-    const { promise: full, resolve: leave } = Promise.withResolvers<void>();
-    over.addEventListener('abort', () => leave(), { once: true });
+    if (over.aborted) return;
+    const { promise: full, resolve } = Promise.withResolvers<void>();
+    const leave = () => resolve();
+    over.addEventListener('abort', leave, { once: true });
     const consumers = priorities.map((priority) =>
       channel.consume(this.#queue(priority), (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});
@@ -97,6 +99,7 @@ export class Intake implements AsyncDisposable {
     );
     const tags = await Promise.all(consumers);
     if (this.#ctx.executionSlots.free > 0) await full;
+    over.removeEventListener('abort', leave);
     await Promise.all(tags.map(({ consumerTag }) => channel.cancel(consumerTag)));
   }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createLogger } from '@claude-cli/shared/logger';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { RunningProcess } from '../processes/running-process.ts';
@@ -49,7 +50,7 @@ test('a command that writes without end waits while nothing is taken from it', a
   });
   await until('it has to wait', () => pauses > 0);
   const before = output.bytes;
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await until('its write blocks', () => /\) S /.test(readFileSync(`/proc/${endless.pid}/stat`, 'latin1')));
   expect(output.bytes).toBe(before);
   expect(output.unflushed).toBeLessThan(1.25 * 1_048_576);
   blocked();
