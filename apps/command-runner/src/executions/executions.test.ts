@@ -201,6 +201,24 @@ describe('the report', () => {
   });
 });
 
+test('a broken connection to the broker costs neither running nor waiting executions', async () => {
+  const runner = await harness.runner({ RUNNER_CONCURRENCY: '1' });
+  const running = await harness.execute('sleep 0.3');
+  await until('it runs', () => runner.ctx.running.get(running.execution_id)?.pid);
+  let broken = false;
+  const own = await runner.ctx.bus.openChannel(async (channel) => {
+    if (broken) return;
+    broken = true;
+    // What amqplib does not tell in its types: a channel knows its connection, and that its socket.
+    const { connection } = channel as unknown as { connection: { stream: { destroy(error: Error): void } } };
+    connection.stream.destroy(new Error('connection reset'));
+  });
+  const waiting = await harness.execute('true');
+  expect(await harness.finished(running.execution_id)).toMatchObject({ status: 'completed' });
+  expect(await harness.finished(waiting.execution_id)).toMatchObject({ status: 'completed' });
+  await own[Symbol.asyncDispose]();
+});
+
 describe('the agent', () => {
   const fakeAgent = async (script: string) => {
     const path = join(harness.env.WORKSPACE_ROOT ?? '', 'fake-agent');
