@@ -16,6 +16,8 @@ export async function runService<Name extends SettingName, Context>(service: Ser
   let stop: (reason: string) => void = () => process.exit(0);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
   process.on('disconnect', () => stop('the parent process is gone'));
+  // It may have gone while the modules were loading.
+  if (process.connected === false) process.exit(0);
 
   const running = await startService(service, process.env).catch((err) => {
     log.fatal({ err: { message: err.message } }, `cannot start: ${err.message}`);
