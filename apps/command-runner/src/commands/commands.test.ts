@@ -205,9 +205,11 @@ describe('cancelling', () => {
 test('what runs when the service stops may finish, and is killed and reported when it does not', async () => {
   const other = await harness.runner({ SHUTDOWN_GRACE_MS: '500' });
   const start = (command: string) => other.commands.executeCommand({ command, environment: {} }, ann);
-  const [quick, slow] = await Promise.all([start('sleep 0.1; echo done'), start('sleep 60')]);
+  const [quick, slow] = await Promise.all([start('setsid sleep 65 & echo $!; sleep 0.1'), start('sleep 60')]);
   await other[Symbol.asyncDispose]();
-  expect(await ended(quick.command_id)).toMatchObject({ status: 'completed' });
+  const finished = await ended(quick.command_id);
+  expect(finished).toMatchObject({ status: 'completed' });
+  await until('what escaped is gone', () => !isAlive(Number(textOf(finished))));
   expect(await ended(slow.command_id)).toMatchObject({ status: 'failed', error: 'runner stopped' });
   await until('the end is told', () =>
     harness.events.some((e) => e.type === 'command.finished' && e.data.command_id === slow.command_id),

@@ -13,7 +13,7 @@ const silentMs = 60_000;
 
 /**
  * Clean up after runners that died: what they left running on this host is killed, and their records are closed. Done once
- * before anything else starts, then again and again. The fate of an execution is decided by its lease, so only its record
+ * before anything else starts, then again and again, and at the end. The fate of an execution is decided by its lease, so only its record
  * is closed; a direct command has nobody else, so its end is told.
  */
 export async function watchLostCommands(ctx: Context): Promise<AsyncDisposable> {
@@ -22,7 +22,14 @@ export async function watchLostCommands(ctx: Context): Promise<AsyncDisposable> 
     await ctx.commands.heartbeat(ctx.runner);
     await cleanUp(ctx);
   };
-  return every(lookMs, 'looking for lost commands', look, ctx.log);
+  const looking = every(lookMs, 'looking for lost commands', look, ctx.log);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await looking[Symbol.asyncDispose]();
+      // Stopped after everything that runs: what is still there has escaped.
+      await killOurStrays(ctx);
+    },
+  };
 }
 
 /** Kill what the runner of a record left, if that runner was on this host and is dead. */
@@ -46,6 +53,10 @@ async function cleanUp(ctx: Context): Promise<void> {
     killLeftovers(record, ctx.runner);
     if (isDead(record, ctx.runner) || record.heartbeat_at < silentSince) await closeLost(ctx, record);
   }
+  await killOurStrays(ctx);
+}
+
+async function killOurStrays(ctx: Context): Promise<void> {
   const strays = await killStrays(ctx.runner, (runId) => ctx.running.hasRun(runId));
   if (strays.length > 0) ctx.log.warn({ strays }, 'killed processes that outlived their run');
 }
