@@ -108,6 +108,7 @@ interface Result {
   requests: { average: number; total: number };
   latency: { p50: number; p99: number };
   non2xx: number;
+  statusCodeStats: object;
   errors: number;
 }
 
@@ -162,7 +163,7 @@ async function compare(): Promise<void> {
       for (const [name, server] of Object.entries(servers)) {
         const result = await measure(server);
         if (result.non2xx + result.errors > 0)
-          throw new Error(`${name}: ${result.non2xx + result.errors} requests failed`);
+          throw new Error(`${name}: ${result.errors} connections failed, ${JSON.stringify(result.statusCodeStats)}`);
         results[name] = [...(results[name] ?? []), result];
       }
     }
@@ -182,9 +183,14 @@ function startGateway(upstream: string, children: ChildProcess[]): Promise<Start
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
+  let output = '';
+  child.once('exit', (code, signal) => {
+    if (signal !== 'SIGTERM' && code !== 0) console.error(`the gateway ended (${code ?? signal}):\n${output}`);
+  });
   return new Promise((resolve, reject) => {
     child.once('exit', () => reject(new Error('the gateway did not start')));
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output = (output + text).slice(-10_000);
       const port = /"port":(\d+)/.exec(text)?.[1];
       if (port) resolve({ port: Number(port), pid: child.pid });
     });

@@ -8,6 +8,7 @@ import type { Meta } from '../contract/serializer.ts';
 import { version } from '../version.ts';
 import { type Authenticate, callerFrom, createAuthentication } from './authentication.ts';
 import { jsonBody } from './body.ts';
+import { CancelBudget } from './cancel-budget.ts';
 import { errorText, sendJson } from './envelope.ts';
 import { errorHandler } from './errors.ts';
 import { observe } from './metrics.ts';
@@ -43,44 +44,62 @@ const anonymousBodyLimit = 65_536;
 // Answers are data: whoever opens one in a browser gets no script, no frame and no form out of it.
 const apiPolicy = { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"], 'form-action': ["'none'"] };
 
+/** What the routes share. */
+interface Means {
+  authenticate: Authenticate;
+  readBody: RequestHandler[];
+  readSmallBody: RequestHandler[];
+  cancellations: CancelBudget;
+}
+
 function addRoutes(app: Express, { config }: GatewayContext, operations: readonly Operation[]): void {
-  const authenticate = createAuthentication(config.JWT_SECRET);
-  const readBody = jsonBody(config.BODY_LIMIT_BYTES);
-  const readSmallBody = jsonBody(Math.min(config.BODY_LIMIT_BYTES, anonymousBodyLimit));
+  const means: Means = {
+    authenticate: createAuthentication(config.JWT_SECRET),
+    readBody: jsonBody(config.BODY_LIMIT_BYTES),
+    readSmallBody: jsonBody(Math.min(config.BODY_LIMIT_BYTES, anonymousBodyLimit)),
+    cancellations: new CancelBudget(),
+  };
   for (const sameUrls of Map.groupBy(operations, ({ path }) => shapeOf(path)).values()) {
     for (const operation of sameUrls) {
-      const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
       const verb = operation.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete';
-      app[verb](
-        path,
-        ...handlersOf(operation, authenticate, operation.access === 'everyone' ? readSmallBody : readBody),
-      );
+      app[verb](routeOf(operation.path), ...handlersOf(operation, means));
     }
     const [{ path } = { path: '' }] = sameUrls;
-    app.all(path.replaceAll(/\{(\w+)\}/g, ':$1'), otherMethods(path, sameUrls));
+    app.all(routeOf(path), otherMethods(path, sameUrls));
   }
 }
 
-function handlersOf(operation: Operation, authenticate: Authenticate, readBody: RequestHandler[]): RequestHandler[] {
+/** A path of the contract as express writes it. */
+function routeOf(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function handlersOf(operation: Operation, { authenticate, cancellations, ...read }: Means): RequestHandler[] {
   const nameRoute: RequestHandler = (_request, response, next) => {
     response.locals.route = operation.path;
     next();
   };
+  const readBody = operation.access === 'everyone' ? read.readSmallBody : read.readBody;
   return [
     nameRoute,
     ...authenticate(operation.access),
     ...(operation.input === 'body' ? readBody : []),
-    (request, response) => answer(operation, request, response),
+    (request, response) => answer(operation, cancellations, request, response),
   ];
 }
 
-async function answer(operation: Operation, request: Request, response: Response): Promise<void> {
+async function answer(
+  operation: Operation,
+  cancellations: CancelBudget,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const query = queryOf(request);
   const message = operation.read({ params: request.params as Record<string, string>, query, body: request.body });
   const requestId: string = response.locals.requestId;
   const left = new AbortController();
   response.once('close', () => {
-    if (!response.writableFinished) left.abort();
+    if (!response.writableFinished && cancellations.take()) left.abort();
   });
   if (response.destroyed) return;
   const data = await operation.call(message, {
