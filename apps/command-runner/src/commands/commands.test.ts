@@ -1,8 +1,9 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { as, Harness, type TestRunner } from '../testing/harness.ts';
-import { isAlive, until } from '../testing/poll.ts';
+import { isAlive } from '../testing/is-alive.ts';
 
 let harness: Harness;
 let runner: TestRunner;

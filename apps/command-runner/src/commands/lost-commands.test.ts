@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
 import { RpcChannel } from '@claude-cli/shared/grpc/client';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { as, Harness } from '../testing/harness.ts';
-import { isAlive, until } from '../testing/poll.ts';
+import { isAlive } from '../testing/is-alive.ts';
 
 let harness: Harness;
 let victim: ChildProcess | undefined;

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { Job } from '@claude-cli/proto/platform/v1/executions';
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { newId } from '@claude-cli/shared/ids';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { as, Harness } from '../testing/harness.ts';
-import { isAlive, until } from '../testing/poll.ts';
+import { isAlive } from '../testing/is-alive.ts';
 
 let harness: Harness;
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createLogger } from '@claude-cli/shared/logger';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { RunningProcess } from '../processes/running-process.ts';
 import { shellProgram } from '../processes/shell.ts';
 import { as, Harness, type TestRunner } from '../testing/harness.ts';
-import { until } from '../testing/poll.ts';
 import { BoundedOutput } from './bounded-output.ts';
 import { type Batch, OutputRecorder } from './output-recorder.ts';
 

@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
 import type { Job } from '@claude-cli/proto/platform/v1/executions';
 import { Bus } from '@claude-cli/shared/amqp/bus';
-import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
+import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { type Caller, permissionsOf, type Role } from '@claude-cli/shared/caller';
 import type { AnyEvent } from '@claude-cli/shared/events';
 import { RpcChannel, type RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { newId } from '@claude-cli/shared/ids';
 import { createLogger } from '@claude-cli/shared/logger';
-import { connectMongo } from '@claude-cli/shared/mongo';
 import { type RunningService, startService } from '@claude-cli/shared/service/service';
+import { testEnvironment } from '@claude-cli/shared/testing/environment';
+import { until } from '@claude-cli/shared/testing/until';
 import type { Context } from '../context.ts';
 import { commandRunner } from '../service.ts';
-import { until } from './poll.ts';
 import { StandIn } from './stand-in.ts';
 
 const log = createLogger('test', process.env.TEST_LOG_LEVEL ?? 'silent');
@@ -33,37 +33,32 @@ export class Harness implements AsyncDisposable {
   readonly project = newId();
   /** Events in the order of their arrival. */
   readonly events: AnyEvent[] = [];
-  readonly #stack = new AsyncDisposableStack();
+  readonly #stack: AsyncDisposableStack;
   readonly #runners = new Set<() => Promise<void>>();
 
-  private constructor(env: Record<string, string>, bus: Bus, standIn: StandIn) {
+  private constructor(env: Record<string, string>, bus: Bus, standIn: StandIn, stack: AsyncDisposableStack) {
     this.env = env;
     this.bus = bus;
     this.standIn = standIn;
+    this.#stack = stack;
   }
 
   static async start(overrides: Record<string, string> = {}): Promise<Harness> {
-    const uri = process.env.MONGODB_URI;
-    if (!uri) throw new Error('MONGODB_URI must name a MongoDB for the tests');
-    const name = `test-runner-${newId().slice(-12)}`;
-    const AMQP_URL = process.env.AMQP_URL ?? 'amqp://guest:guest@127.0.0.1:5672';
-    const workspace = await mkdtemp(join(tmpdir(), `${name}-`));
-    const bus = await Bus.connect(AMQP_URL, name, log);
-    const standIn = await StandIn.start(log);
+    await using stack = new AsyncDisposableStack();
+    const { env: names } = stack.use(testEnvironment());
+    const workspace = await mkdtemp(join(tmpdir(), 'test-runner-'));
+    stack.defer(() => rm(workspace, { recursive: true, force: true }));
+    const bus = stack.use(await Bus.connect(names.AMQP_URL ?? '', names.AMQP_PREFIX ?? '', log));
+    const standIn = stack.use(await StandIn.start(log));
     const env = {
-      MONGODB_URI: uri.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${name}`),
-      AMQP_URL,
-      AMQP_PREFIX: name,
-      GRPC_PORT: '0',
-      ADMIN_PORT: '0',
-      LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+      ...names,
       WORKSPACE_ROOT: workspace,
       TASK_SERVICE_ADDRESS: standIn.address,
       PROJECT_SERVICE_ADDRESS: standIn.address,
       SHUTDOWN_GRACE_MS: '2000',
       ...overrides,
     };
-    const harness = new Harness(env, bus, standIn);
+    const harness = new Harness(env, bus, standIn, stack.move());
     const watched = { exchange: 'events', patterns: ['#'], prefetch: 1 } as const;
     const watching = await bus.subscribe<AnyEvent>(watched, async (event) => {
       harness.events.push(event);
@@ -139,20 +134,6 @@ export class Harness implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.reset();
     await this.#stack.disposeAsync();
-    await this.standIn[Symbol.asyncDispose]();
-    const { names } = this.bus;
-    const kept = await this.bus.openChannel(async (channel) => {
-      for (const priority of priorities) await channel.deleteQueue(names.executionQueue(priority));
-      await channel.deleteQueue(names.deadLetters);
-      for (const exchange of [names.events, names.executions, names.control, names.deadLetters]) {
-        await channel.deleteExchange(exchange);
-      }
-    });
-    await kept[Symbol.asyncDispose]();
-    await this.bus[Symbol.asyncDispose]();
-    await using mongo = await connectMongo(this.env.MONGODB_URI ?? '', 'commands', log);
-    await mongo.connection.dropDatabase();
-    await rm(this.env.WORKSPACE_ROOT ?? '', { recursive: true, force: true });
   }
 }
 

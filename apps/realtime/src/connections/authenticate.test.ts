@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { newId } from '@claude-cli/shared/ids';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Client } from '../../test/client.ts';
-import { Platform, type User } from '../../test/platform.ts';
+import { Client } from '../testing/client.ts';
+import { Platform, type User } from '../testing/platform.ts';
 
 let platform: Platform;
 let user: User;

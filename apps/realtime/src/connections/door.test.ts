@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { DiagnosticsServiceService } from '@claude-cli/proto/platform/v1/system';
 import { serviceCaller } from '@claude-cli/shared/caller';
 import { RpcChannel } from '@claude-cli/shared/grpc/client';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Client } from '../../test/client.ts';
-import { Platform } from '../../test/platform.ts';
-import { until } from '../../test/until.ts';
+import { Client } from '../testing/client.ts';
+import { Platform } from '../testing/platform.ts';
 
 let platform: Platform;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ test('the diagnosis tells how many are connected and how quickly they answer', a
   const channel = new RpcChannel(`127.0.0.1:${platform.service.grpcPort}`);
   const origin = { caller: serviceCaller('test'), requestId: 'test' };
   const diagnose = () => channel.client(DiagnosticsServiceService).diagnose({}, origin);
-  await until(() => platform.service.ctx.connections.meanLatency !== 0);
+  await until('a latency to be measured', () => platform.service.ctx.connections.meanLatency !== 0);
   const { broker, websocket } = await diagnose();
   expect(broker?.status).toBe('healthy');
   expect(websocket).toMatchObject({ status: 'healthy', active_connections: 1 });
@@ -31,7 +31,7 @@ test('a client that does not answer pings is cut', async () => {
   const dead = await platform.signIn(platform.user());
   dead.socket.pause();
   const { connections } = platform.service.ctx;
-  await until(() => connections.size === 0);
+  await until('all connections to be gone', () => connections.size === 0);
   dead.socket.resume();
   expect(await dead.closed).toBe(1006);
 });

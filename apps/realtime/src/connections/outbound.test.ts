@@ -1,6 +1,6 @@
 import { newId } from '@claude-cli/shared/ids';
 import { expect, test } from '@jest/globals';
-import { facts, Platform } from '../../test/platform.ts';
+import { facts, Platform } from '../testing/platform.ts';
 
 test('a client that reads slowly misses output, is told how much, and misses nothing else', async () => {
   await using platform = await Platform.start();

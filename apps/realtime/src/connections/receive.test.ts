@@ -1,7 +1,7 @@
 import { newId } from '@claude-cli/shared/ids';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Client } from '../../test/client.ts';
-import { Platform } from '../../test/platform.ts';
+import type { Client } from '../testing/client.ts';
+import { Platform } from '../testing/platform.ts';
 
 let platform: Platform;
 let client: Client;

@@ -1,6 +1,6 @@
 import type { AnyEvent } from '@claude-cli/shared/events';
 import { expect, test } from '@jest/globals';
-import { facts } from '../../test/platform.ts';
+import { facts } from '../testing/platform.ts';
 import { messagesOf } from './of-event.ts';
 
 const time = '2025-07-30T14:05:00Z';

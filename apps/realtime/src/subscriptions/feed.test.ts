@@ -1,7 +1,7 @@
 import { newId } from '@claude-cli/shared/ids';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { facts, Platform } from '../../test/platform.ts';
-import { until } from '../../test/until.ts';
+import { facts, Platform } from '../testing/platform.ts';
 
 let platform: Platform;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ test('after the broker was away everything is bound again, clients are told of t
   const client = await platform.signIn(user);
   await client.ask({ type: 'subscribe', channel: 'task_updates', project_id: before });
   platform.broker.cut();
-  await until(() => !platform.service.ctx.feed.connected);
+  await until('the broker to be missed', () => !platform.service.ctx.feed.connected);
   client.send({ type: 'subscribe', channel: 'project_updates', project_id: during });
   const arrived = [await client.next(), await client.next()];
   expect(arrived).toContainEqual({
@@ -36,9 +36,9 @@ test('a subscription that the broker does not confirm in time is SERVICE_UNAVAIL
   const client = await alone.signIn(user);
   const project_id = alone.project(user);
   alone.broker.cut();
-  await until(() => !alone.service.ctx.feed.connected);
+  await until('the broker to be missed', () => !alone.service.ctx.feed.connected);
   const answer = await client.ask({ type: 'subscribe', channel: 'task_updates', project_id });
   expect(answer.data.code).toBe('SERVICE_UNAVAILABLE');
-  await until(() => alone.broker.reaches('session.closed._'));
+  await until('the feed to be bound again', () => alone.broker.reaches('session.closed._'));
   expect(await alone.broker.reaches(`task.updated.${project_id}`)).toBe(false);
 });

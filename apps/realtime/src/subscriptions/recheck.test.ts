@@ -1,7 +1,7 @@
 import { newId } from '@claude-cli/shared/ids';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { facts, Platform } from '../../test/platform.ts';
-import { until } from '../../test/until.ts';
+import { facts, Platform } from '../testing/platform.ts';
 
 let platform: Platform;
 beforeAll(async () => {
@@ -37,7 +37,10 @@ test('a deleted project is told, then its subscriptions end', async () => {
   await platform.tell('project.deleted', project_id, project(user.id));
   expect((await client.next()).type).toBe('project_update');
   expect((await client.next()).data.code).toBe('PROJECT_ACCESS_DENIED');
-  await until(async () => !(await platform.broker.reaches(`task.updated.${project_id}`)));
+  await until(
+    'nothing to be bound to the project',
+    async () => !(await platform.broker.reaches(`task.updated.${project_id}`)),
+  );
 });
 
 test('an old event that does not name a member does not shut the member out', async () => {
@@ -49,7 +52,7 @@ test('an old event that does not name a member does not shut the member out', as
   await platform.tell('project.updated', project_id, project());
   await platform.tell('task.updated', project_id, facts(newId()));
   expect((await client.next()).type).toBe('task_update');
-  await until(() => platform.world.calls.length !== asked);
+  await until('access to be asked again', () => platform.world.calls.length !== asked);
   expect(await client.settled()).toEqual([]);
 });
 

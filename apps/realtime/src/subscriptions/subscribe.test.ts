@@ -1,8 +1,8 @@
 import { newId } from '@claude-cli/shared/ids';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Client } from '../../test/client.ts';
-import { facts, Platform, type User } from '../../test/platform.ts';
-import { until } from '../../test/until.ts';
+import type { Client } from '../testing/client.ts';
+import { facts, Platform, type User } from '../testing/platform.ts';
 
 let platform: Platform;
 let user: User;
@@ -166,7 +166,10 @@ test('a connection that closes takes its bindings with it', async () => {
   const leaving = await platform.signIn(user);
   await subscribe(leaving, 'task_updates', { project_id });
   leaving.socket.terminate();
-  await until(async () => !(await platform.broker.reaches(`task.updated.${project_id}`)));
+  await until(
+    'nothing to be bound to the project',
+    async () => !(await platform.broker.reaches(`task.updated.${project_id}`)),
+  );
 });
 
 test('a subscription above the limit is refused', async () => {

@@ -1,7 +1,7 @@
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { facts, Platform, type User } from '../../test/platform.ts';
+import { facts, Platform, type User } from '../testing/platform.ts';
 
 let platform: Platform;
 let user: User;

@@ -16,6 +16,8 @@ import { declareTopology, durableQueue, type Names, namesFor, type Priority } fr
 
 /** How long the broker may take to confirm a message, in milliseconds. */
 const confirmTimeoutMs = 10_000;
+/** A broker that is silent for twice as long is taken for dead. */
+const heartbeatSeconds = 10;
 /** Longest pause before a handler that failed is tried again, in milliseconds. */
 const maxRetryDelayMs = 30_000;
 
@@ -67,7 +69,7 @@ export class Bus implements AsyncDisposable {
   /** Connect and declare the topology. Waits for a broker that is not there yet. */
   static async connect(url: string, prefix: string, log: Logger): Promise<Bus> {
     const names = namesFor(prefix);
-    const connection = await connect(url, {
+    const connection = await connect(withHeartbeat(url), {
       // A message of more than one packet would otherwise wait 40 ms for a delayed TCP acknowledgement.
       noDelay: true,
       recovery: {
@@ -195,4 +197,11 @@ export class Bus implements AsyncDisposable {
       });
     });
   }
+}
+
+/** The broker's address with a heartbeat, unless it names one, so that a peer that died silently is noticed. */
+function withHeartbeat(url: string): string {
+  const address = new URL(url);
+  if (!address.searchParams.has('heartbeat')) address.searchParams.set('heartbeat', String(heartbeatSeconds));
+  return address.toString();
 }

@@ -1,10 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { Bus } from '@claude-cli/shared/amqp/bus';
-import { priorities } from '@claude-cli/shared/amqp/topology';
 import { createLogger } from '@claude-cli/shared/logger';
-
-const url = process.env.AMQP_URL ?? 'amqp://guest:guest@127.0.0.1:5672';
+import { testEnvironment } from '@claude-cli/shared/testing/environment';
 
 /** The broker as a test uses it: to publish, to look, and to be cut off from. */
 export interface TestBroker extends AsyncDisposable {
@@ -20,16 +18,21 @@ export interface TestBroker extends AsyncDisposable {
 
 /** Connect to the real broker under a prefix of one's own; everything below it is deleted in the end. */
 export async function startBroker(): Promise<TestBroker> {
-  const prefix = `test-realtime-${process.pid}-${Math.random().toString(36).slice(2)}`;
-  const bus = await Bus.connect(url, prefix, createLogger('test', 'silent'));
+  await using stack = new AsyncDisposableStack();
+  const { AMQP_URL: url = '', AMQP_PREFIX: prefix = '' } = stack.use(testEnvironment()).env;
+  const bus = stack.use(await Bus.connect(url, prefix, createLogger('test', 'silent')));
   const returned = new Set<string>();
-  const kept = await bus.openChannel(async (channel) => {
-    channel.on('return', (message) => returned.add(message.properties.messageId));
-  });
+  const kept = stack.use(
+    await bus.openChannel(async (channel) => {
+      channel.on('return', (message) => returned.add(message.properties.messageId));
+    }),
+  );
   const wire = await startWire(new URL(url));
+  stack.defer(wire.close);
   const throughWire = new URL(url);
   throughWire.port = String(wire.port);
   let probes = 0;
+  const running = stack.move();
   return {
     url: throughWire.href,
     prefix,
@@ -43,18 +46,7 @@ export async function startBroker(): Promise<TestBroker> {
       await kept.current?.waitForConfirms();
       return !returned.has(messageId);
     },
-    [Symbol.asyncDispose]: async () => {
-      const { names } = bus;
-      const channel = kept.current;
-      for (const exchange of [names.events, names.executions, names.control, names.deadLetters]) {
-        await channel?.deleteExchange(exchange);
-      }
-      await channel?.deleteQueue(names.deadLetters);
-      for (const priority of priorities) await channel?.deleteQueue(names.executionQueue(priority));
-      await kept[Symbol.asyncDispose]();
-      await bus[Symbol.asyncDispose]();
-      await wire.close();
-    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
@@ -85,7 +77,7 @@ async function startWire(to: URL) {
     cut,
     close: () => {
       cut();
-      return new Promise((resolve) => server.close(resolve));
+      return new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
 }
