@@ -20,9 +20,6 @@ export const gatewaySettings = [
 /** Values of {@link gatewaySettings}. */
 export type GatewayConfig = Settings<(typeof gatewaySettings)[number]>;
 
-/** The apps behind the gateway. */
-export const owners = ['project-service', 'task-service', 'command-runner', 'realtime'] as const satisfies Owner[];
-
 /** What everything in the gateway works with. */
 export interface GatewayContext {
   config: GatewayConfig;
@@ -35,17 +32,16 @@ export interface GatewayContext {
   startedAt: number;
 }
 
-/** The context of a gateway that starts now. Opens every channel at once, for resources are acquired only while starting. */
+/** The context of a gateway that starts now. */
 export function createContext({
   config,
   log,
   resources,
 }: BaseContext<(typeof gatewaySettings)[number]>): GatewayContext {
-  const channels = new Map(owners.map((owner) => [owner, resources.channel(owner)]));
   return {
     config,
     log,
-    channel: (owner) => channels.get(owner) ?? resources.channel(owner),
+    channel: (owner) => resources.channel(owner),
     window: new RequestWindow(),
     startedAt: performance.now(),
   };

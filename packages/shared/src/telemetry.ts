@@ -1,4 +1,4 @@
-import { type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { PlatformError } from './errors.ts';
 import type { Interceptor } from './grpc/interceptor.ts';
@@ -40,6 +40,17 @@ export function inSpan<Result>(name: string, kind: SpanKind, run: (span: Span) =
       span.end();
     }
   });
+}
+
+/** The same, as part of the trace that the headers of a request or a message carry. */
+export function inSpanOf<Result>(
+  headers: object,
+  name: string,
+  kind: 'server' | 'consumer',
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const parent = propagation.extract(context.active(), headers);
+  return context.with(parent, () => inSpan(name, kind === 'server' ? SpanKind.SERVER : SpanKind.CONSUMER, run));
 }
 
 const spanned =

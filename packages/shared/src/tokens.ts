@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import { type Caller, permissionsOf, type Role } from './caller.ts';
 import { PlatformError } from './errors.ts';
@@ -21,10 +21,15 @@ export function keyId(secret: string): string {
   return createHash('sha256').update(secret).digest('hex').slice(0, 8);
 }
 
-/** The secret that a token's header names, among those accepted. Undefined for a token that none of them signed. */
-export function secretForToken(secrets: readonly string[], token: string): string | undefined {
-  const decoded = jwt.decode(token, { complete: true });
-  return secrets.find((secret) => keyId(secret) === decoded?.header.kid);
+const knownKeys = new WeakMap<readonly string[], ReadonlyMap<string, KeyObject>>();
+
+/** Keys by their ids, made once per list of secrets: from a text, jsonwebtoken would make a new key for each token. */
+export function keysOf(secrets: readonly string[]): ReadonlyMap<string, KeyObject> {
+  const known = knownKeys.get(secrets);
+  if (known) return known;
+  const keys = new Map(secrets.map((secret) => [keyId(secret), createSecretKey(secret, 'utf8')]));
+  knownKeys.set(secrets, keys);
+  return keys;
 }
 
 /** A JWT (HS256) for a user, signed with the first of the secrets. */
@@ -52,10 +57,10 @@ export function callerOf(claims: Pick<TokenClaims, 'sub' | 'role'>, sessionId?: 
 
 /** The claims of a token. @throws PlatformError AUTH_TOKEN_INVALID for anything but a token that we signed and that is not expired */
 export function verifyToken(secrets: readonly string[], token: string): TokenClaims {
-  const secret = secretForToken(secrets, token);
   try {
-    if (!secret) throw new Error('unknown key');
-    const claims = jwt.verify(token, secret, { algorithms: ['HS256'] }) as unknown as TokenClaims;
+    const key = keysOf(secrets).get(jwt.decode(token, { complete: true })?.header.kid ?? '');
+    if (!key) throw new Error('unknown key');
+    const claims = jwt.verify(token, key, { algorithms: ['HS256'] }) as unknown as TokenClaims;
     if (!Object.hasOwn(permissionsOf, claims.role)) throw new Error('unknown role');
     return claims;
   } catch (cause) {

@@ -1,4 +1,5 @@
 import { PlatformError } from '@claude-cli/shared/errors';
+import { inSpanOf } from '@claude-cli/shared/telemetry';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import type { GatewayContext } from '../context.ts';
@@ -84,7 +85,10 @@ function handlersOf(operation: Operation, { authenticate, cancellations, ...read
     nameRoute,
     ...authenticate(operation.access),
     ...(operation.input === 'body' ? readBody : []),
-    (request, response) => answer(operation, cancellations, request, response),
+    (request, response) =>
+      inSpanOf(request.headers, `${operation.method} ${operation.path}`, 'server', () =>
+        answer(operation, cancellations, request, response),
+      ),
   ];
 }
 

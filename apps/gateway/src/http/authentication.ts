@@ -1,8 +1,8 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { anonymous, type Caller, permissionsOf } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { isId } from '@claude-cli/shared/ids';
-import { callerOf, keyId, type TokenClaims } from '@claude-cli/shared/tokens';
+import { callerOf, keysOf, type TokenClaims } from '@claude-cli/shared/tokens';
 import type { Request, RequestHandler } from 'express';
 import passport from 'passport';
 import { Strategy } from 'passport-jwt';
@@ -17,10 +17,7 @@ export type Authenticate = (access: Access) => RequestHandler[];
 
 /** Authentication by JWT bearer tokens signed with one of the secrets. */
 export function createAuthentication(secrets: readonly string[]): Authenticate {
-  // As key objects: from a text, jsonwebtoken makes a new key for each token, after trying in vain to read it as a certificate.
-  const keys: ReadonlyMap<unknown, KeyObject> = new Map(
-    secrets.map((secret) => [keyId(secret), createSecretKey(secret, 'utf8')]),
-  );
+  const keys: ReadonlyMap<unknown, KeyObject> = keysOf(secrets);
   const authenticator = new passport.Passport();
   authenticator.use(
     new Strategy(

@@ -1,6 +1,5 @@
 import { metrics } from '@claude-cli/shared/telemetry';
 import type { RequestHandler } from 'express';
-// biome-ignore lint/correctness/noUndeclaredDependencies: packages/shared declares it beside the registry extended here
 import { Gauge, Histogram } from 'prom-client';
 import type { GatewayContext } from '../context.ts';
 import { requestIdFrom } from './request-id.ts';

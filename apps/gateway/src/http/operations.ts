@@ -1,6 +1,7 @@
 import type { RpcDefinition } from '@claude-cli/shared/grpc/definition';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
-import { type GatewayContext, owners } from '../context.ts';
+import { owners } from '@claude-cli/shared/service/resources';
+import type { GatewayContext } from '../context.ts';
 import type { Contract } from '../contract/contract.ts';
 import type { Endpoint } from '../contract/endpoints.ts';
 import { type ReadRequest, requestReaderOf } from '../contract/request.ts';

@@ -9,7 +9,8 @@ import { serviceCaller } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Owner } from '@claude-cli/shared/service/resources';
-import { type GatewayContext, owners } from '../context.ts';
+import { owners } from '@claude-cli/shared/service/resources';
+import type { GatewayContext } from '../context.ts';
 import { checkRedis } from './check-redis.ts';
 
 const deadlineMs = 2_000;

@@ -1,6 +1,6 @@
 import { setTimeout as setTimer } from 'node:timers';
 import { setTimeout } from 'node:timers/promises';
-import { context, propagation, SpanKind } from '@opentelemetry/api';
+import { context, propagation } from '@opentelemetry/api';
 import {
   type ChannelModel,
   type ConfirmChannel,
@@ -10,7 +10,7 @@ import {
 } from 'amqplib';
 import { type AnyEvent, type PlatformEvent, routingKey } from '../events.ts';
 import type { Logger } from '../logger.ts';
-import { inSpan } from '../telemetry.ts';
+import { inSpanOf } from '../telemetry.ts';
 import { KeptChannel } from './kept-channel.ts';
 import { declareTopology, durableQueue, type Names, namesFor, type Priority } from './topology.ts';
 
@@ -166,13 +166,11 @@ export class Bus implements AsyncDisposable {
       );
       return channel.reject(delivery, false);
     }
-    const parent = propagation.extract(context.active(), delivery.properties.headers ?? {});
+    const headers = delivery.properties.headers ?? {};
     const name = `consume ${delivery.fields.exchange}`;
     for (let attempt = 0; !closed.aborted; attempt++) {
       try {
-        await context.with(parent, () =>
-          inSpan(name, SpanKind.CONSUMER, () => handler(message, delivery.fields.redelivered)),
-        );
+        await inSpanOf(headers, name, 'consumer', () => handler(message, delivery.fields.redelivered));
         if (!closed.aborted) channel.ack(delivery);
         return;
       } catch (err) {

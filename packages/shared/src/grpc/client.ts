@@ -63,9 +63,8 @@ export class RpcChannel {
       try {
         return await this.#send(method, rpc);
       } catch (thrown) {
-        const error = thrown as ServiceError;
-        const retry =
-          error.code === status.UNAVAILABLE && attempt < attempts && !error.metadata?.get('platform-error-bin')[0];
+        const error = thrown as ServiceError | PlatformError;
+        const retry = isUnreachable(error) && attempt < attempts;
         if (!retry) throw toPlatformError(error, rpc.path);
         await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt * (0.5 + Math.random())));
       }
@@ -74,6 +73,7 @@ export class RpcChannel {
 
   #send(method: RpcDefinition[string], { path, request, origin }: Rpc): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      if (origin.signal?.aborted) return reject(new PlatformError('UPSTREAM_ERROR', 'The caller has gone'));
       const call = this.#client.makeUnaryRequest(
         path,
         method.requestSerialize,
@@ -98,11 +98,20 @@ function earliest(inherited: Date | undefined, options: CallOptions | undefined)
   return new Date(inherited ? Math.min(own, inherited.getTime()) : own);
 }
 
-function toPlatformError(error: ServiceError, path: string): PlatformError {
+/** Nobody answered; a service of ours that answers UNAVAILABLE says why. A connection that broke off comes as INTERNAL. */
+function isUnreachable(error: ServiceError | PlatformError): boolean {
+  if (error instanceof PlatformError) return false;
+  const { code, details, metadata } = error;
+  if (code === status.INTERNAL) return /RST_STREAM|Session closed|GOAWAY/i.test(details);
+  return code === status.UNAVAILABLE && !(metadata && errorFromMetadata(metadata, details, undefined));
+}
+
+function toPlatformError(error: ServiceError | PlatformError, path: string): PlatformError {
+  if (error instanceof PlatformError) return error;
   const carried = error.metadata && errorFromMetadata(error.metadata, error.details, error);
   if (carried) return carried;
   const service = path.slice(1, path.lastIndexOf('/')).split('.').at(-1);
-  if (error.code === status.UNAVAILABLE) {
+  if (isUnreachable(error)) {
     return new PlatformError('SERVICE_UNAVAILABLE', `${service} cannot be reached`, { service }, error);
   }
   if (error.code === status.DEADLINE_EXCEEDED || error.code === status.CANCELLED) {

@@ -14,21 +14,23 @@ const addressSettings = {
 /** An app that answers gRPC. */
 export type Owner = keyof typeof addressSettings;
 
+/** The apps that answer gRPC. */
+export const owners = Object.keys(addressSettings) as Owner[];
+
 /** What a process holds of the outside world: acquired once, released in reverse order when the service stops. */
-export class Resources {
+export class Resources implements AsyncDisposable {
   readonly #env: Record<string, string | undefined>;
   readonly #log: Logger;
-  readonly #stack: AsyncDisposableStack;
+  readonly #stack = new AsyncDisposableStack();
   readonly #channels = new Map<Owner, RpcChannel>();
   /** The service's own database, once asked for. */
   mongo: Mongo | undefined;
   /** The broker, once asked for. */
   bus: Bus | undefined;
 
-  constructor(env: Record<string, string | undefined>, log: Logger, stack: AsyncDisposableStack) {
+  constructor(env: Record<string, string | undefined>, log: Logger) {
     this.#env = env;
     this.#log = log;
-    this.#stack = stack;
   }
 
   /** Connect to the service's own database. @param name what follows the prefix: "tasks" */
@@ -59,6 +61,10 @@ export class Resources {
   /** Let something be released when the service stops, before everything acquired earlier. */
   use<Resource extends AsyncDisposable>(resource: Resource): Resource {
     return this.#stack.use(resource);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
   }
 
   /** Reasons why the service cannot work now. */

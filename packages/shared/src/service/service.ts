@@ -59,11 +59,12 @@ export async function startService<Name extends SettingName, Context>(
   const log = createLogger(service.name, own.LOG_LEVEL);
   await using starting = new AsyncDisposableStack();
   const state = { started: false };
-  const resources = new Resources(env, log, starting);
+  const resources = new Resources(env, log);
   const unready = async () => (state.started ? resources.unready() : ['starting or stopping']);
 
   starting.use(await startTracing(service.name, own.OTEL_EXPORTER_OTLP_ENDPOINT));
   const admin = starting.use(await startAdmin(own.HOST, own.ADMIN_PORT, unready));
+  starting.use(resources);
   const ctx = await service.context({ config, log, resources });
   for (const run of service.runs ?? []) starting.use(await run(ctx));
   const grpc = await startGrpcServer({
