@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { PlatformError } from '../errors.ts';
 import { measureClientRpc, traceClientRpc } from '../telemetry.ts';
@@ -8,6 +9,11 @@ import { maxMessageBytes } from './server.ts';
 
 /** How long a call may take when neither the call nor its origin says. */
 const defaultDeadlineMs = 5_000;
+
+/** Longest pause between attempts to connect to a service that is away, in milliseconds. */
+const maxReconnectMs = 500;
+/** Pauses before a read is sent again. Together longer than the above, so that a service that is back is always reached. */
+const retryPausesMs = [150, 300, 600];
 
 /** A typed client: one async function per RPC. */
 export type RpcClient<Definition extends RpcDefinition> = {
@@ -36,7 +42,7 @@ export class RpcChannel {
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,
       'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 2_000,
+      'grpc.max_reconnect_backoff_ms': maxReconnectMs,
       'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     });
   }
@@ -44,8 +50,8 @@ export class RpcChannel {
   /** A typed client of a service behind this connection. Reads are tried again when the service was unreachable. */
   client<Definition extends RpcDefinition>(definition: Definition): RpcClient<Definition> {
     const methods = Object.entries(definition).map(([name, method]) => {
-      const attempts = isRead(method.path) ? 3 : 1;
-      const run = intercept([traceClientRpc, measureClientRpc], (rpc) => this.#attempt(method, rpc, attempts));
+      const pauses = isRead(method.path) ? retryPausesMs : [];
+      const run = intercept([traceClientRpc, measureClientRpc], (rpc) => this.#attempt(method, rpc, pauses));
       const call = (request: unknown, origin: Origin, options?: CallOptions) =>
         run({ path: method.path, request, origin: { ...origin, deadline: earliest(origin.deadline, options) } });
       return [name, call] as const;
@@ -58,16 +64,15 @@ export class RpcChannel {
     this.#client.close();
   }
 
-  async #attempt(method: RpcDefinition[string], rpc: Rpc, attempts: number): Promise<unknown> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#send(method, rpc);
-      } catch (thrown) {
-        const error = thrown as ServiceError | PlatformError;
-        const retry = isUnreachable(error) && attempt < attempts;
-        if (!retry) throw toPlatformError(error, rpc.path);
-        await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt * (0.5 + Math.random())));
-      }
+  async #attempt(method: RpcDefinition[string], rpc: Rpc, pauses: readonly number[]): Promise<unknown> {
+    try {
+      return await this.#send(method, rpc);
+    } catch (thrown) {
+      const error = thrown as ServiceError | PlatformError;
+      const [pause, ...rest] = pauses;
+      if (pause === undefined || !isUnreachable(error)) throw toPlatformError(error, rpc.path);
+      await setTimeout(pause * (0.75 + Math.random() / 2));
+      return this.#attempt(method, rpc, rest);
     }
   }
 
