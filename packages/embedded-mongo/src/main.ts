@@ -10,4 +10,5 @@ const server = await startServer({
 });
 process.stdout.write(`listening on ${server.uri}\n`);
 
-for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void server.close());
+// Whoever started it may hold a channel to it open, which would keep the process from ending by itself.
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => server.close().then(() => process.exit(0)));
