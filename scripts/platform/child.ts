@@ -110,7 +110,10 @@ async function watch(child: ChildProcess, options: ChildOptions): Promise<Child>
     async stop(graceMs) {
       if (!isRunning()) return;
       child.kill('SIGTERM');
-      const force = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
+      const force = setTimeout(() => {
+        onLine(`${name} did not end within ${graceMs / 1000} s and is killed`);
+        signalGroup(pid, 'SIGKILL');
+      }, graceMs);
       await exited;
       clearTimeout(force);
     },
