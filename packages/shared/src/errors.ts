@@ -100,5 +100,5 @@ export class PlatformError extends Error {
 
 /** The error for one field that the caller got wrong. */
 export function invalidField(field: string, issue: string, code: ErrorCode = 'VALIDATION_ERROR'): PlatformError {
-  return new PlatformError(code, `Invalid input data: ${field}: ${issue}`, { field, issue });
+  return new PlatformError(code, 'Invalid input data', { field, issue });
 }
