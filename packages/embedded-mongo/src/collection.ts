@@ -152,7 +152,7 @@ export class Collection {
     this.#prepare(`CREATE TABLE ${index.table} (${columns}) WITHOUT ROWID`).run();
     for (const doc of this.all()) this.#link(index, doc, index.keysOf(doc.doc));
     this.#indexes = [...this.#indexes, index];
-    this.save();
+    this.#save();
   }
 
   /** Drops an index. @throws CommandError IndexNotFound, InvalidOptions for that on _id */
@@ -162,13 +162,12 @@ export class Collection {
     if (!index) throw new CommandError('IndexNotFound', `index not found with name [${name}]`);
     this.#prepare(`DROP TABLE ${index.table}`).run();
     this.#indexes = this.#indexes.filter((each) => each !== index);
-    this.save();
+    this.#save();
   }
 
-  /** Writes the catalog's entry, under another name if one is given. */
-  save(namespace = this.namespace): void {
+  #save(): void {
     const entry: CatalogEntry = {
-      namespace,
+      namespace: this.namespace,
       uuid: this.uuid,
       lastIndex: this.#lastIndex,
       indexes: this.#indexes.map(({ number, spec, multikey }) => ({ number, spec, multikey })),
@@ -196,7 +195,7 @@ export class Collection {
       }
       if (next) this.#link(index, next, fresh.difference(old));
     }
-    if (multikey() !== flags) this.save();
+    if (multikey() !== flags) this.#save();
   }
 
   #link(index: Index, doc: Stored, keys: ReadonlySet<string>): void {

@@ -2,7 +2,7 @@ import { CommandError, notImplemented } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { type Interval, isPoint, keyOf, ordered, point, prefixed } from './keys.ts';
 import { reaches } from './paths.ts';
-import { bsonTag, type Doc, isDoc, isOperators, numberOf, toPlain, toRegExp, typeName, typeNumbers } from './values.ts';
+import { bsonTag, type Doc, isDoc, isOperators, numberOf, toPlain, toRegExp, typeName, typeNames } from './values.ts';
 
 /** What every match of a filter fulfils at a path: its value, or an element of its array, has this property. */
 export interface Condition {
@@ -194,7 +194,7 @@ const operators: Record<string, (operand: unknown, condition: Doc) => Operator> 
       (Array.isArray(operand) ? operand : [operand]).flatMap((type) => {
         const name = typeof type === 'string' ? type : typeNames.get(numberOf(type));
         if (name === 'number') return ['int', 'long', 'double', 'decimal'];
-        if (name === undefined || !Object.hasOwn(typeNumbers, name))
+        if (name === undefined || ![...typeNames.values()].includes(name))
           throw bad(`Unknown type name alias: ${String(type)}`);
         return [name];
       }),
@@ -225,8 +225,6 @@ const operators: Record<string, (operand: unknown, condition: Doc) => Operator> 
     return { test: (value) => Array.isArray(value) && value.length === size, expand: false };
   },
 };
-
-const typeNames = new Map(Object.entries(typeNumbers).map(([name, n]) => [n, name]));
 
 /** What a string has to begin with to match a pattern such as /^abc/; empty when that is not plain to see. */
 function prefixOf(pattern: RegExp): string {

@@ -11,7 +11,6 @@ export interface IndexSpec {
   readonly name: string;
   readonly unique?: boolean;
   readonly sparse?: boolean;
-  readonly hidden?: boolean;
   readonly partialFilterExpression?: Doc;
   readonly expireAfterSeconds?: number;
 }

@@ -1,4 +1,4 @@
-import type { Binary, DBRef, ObjectId, Timestamp } from 'bson';
+import type { Binary, DBRef, Long, ObjectId, Timestamp } from 'bson';
 import { notImplemented } from './errors.ts';
 import { bsonTag, type Doc, isDoc } from './values.ts';
 
@@ -64,8 +64,7 @@ function taggedKey(value: unknown): string {
     case 'Double':
       return keyOf((value as { value: number }).value);
     case 'Long':
-    case 'Decimal128':
-      return wide(String(value));
+      return long(value as Long);
     case 'ObjectId':
       return `${ranks.ObjectId}${latin1((value as ObjectId).id)}\x01`;
     case 'Binary': {
@@ -177,29 +176,9 @@ function double(n: number): string {
   return scratch.toString('latin1');
 }
 
-const restDigits = 60;
-
-/** The key of a decimal text: that of the nearest double, and what is left, which counts when the doubles are equal. */
-function wide(decimal: string): string {
-  const n = Number(decimal);
-  if (Number.isNaN(n)) return keyOf(n);
-  const parts = decimalParts(decimal);
-  if (!parts) return keyOf(n);
-  if (n === 0 ? parts.digits !== 0n : !Number.isFinite(n)) notImplemented('a decimal beyond the range of doubles');
-  if (n === 0) return keyOf(0);
-  const scale = restDigits - 1 - Math.floor(Math.log10(Math.abs(n)));
-  const scaled = ({ digits, exponent }: { digits: bigint; exponent: number }) =>
-    exponent + scale >= 0 ? digits * 10n ** BigInt(exponent + scale) : digits / 10n ** BigInt(-exponent - scale);
-  const rest = scaled(parts) - scaled(decimalParts(n.toPrecision(100)) ?? parts);
-  if (rest === 0n) return keyOf(n);
-  const digits = String(rest + 10n ** BigInt(restDigits)).padStart(restDigits + 1, '0');
-  return `${ranks.number}${double(n)}${rest < 0n ? '\x01' : '\x03'}${digits}\x01`;
-}
-
-/** A finite decimal text as `digits * 10 ** exponent`. */
-function decimalParts(decimal: string): { digits: bigint; exponent: number } | undefined {
-  const match = /^([+-]?)(\d*)\.?(\d*)(?:E([+-]?\d+))?$/i.exec(decimal);
-  if (!match) return undefined;
-  const [, sign, whole = '', fraction = '', power = '0'] = match;
-  return { digits: BigInt(`${sign}${whole}${fraction}`), exponent: Number(power) - fraction.length };
+/** The key of a long: that of the nearest double, and what is left, which counts when the doubles are equal. */
+function long(value: Long): string {
+  const n = value.toNumber();
+  const rest = Number(value.toBigInt() - BigInt(n));
+  return rest === 0 ? keyOf(n) : `${ranks.number}${double(n)}${rest < 0 ? '\x01' : '\x03'}${double(rest)}\x01`;
 }

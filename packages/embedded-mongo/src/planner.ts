@@ -42,7 +42,7 @@ export function choosePlan(indexes: readonly Index[], filter: Filter, sort: Sort
   if (isDoc(hint) && Object.hasOwn(hint, '$natural')) return { ...best, reverse: numberOf(hint.$natural) === -1 };
   let bestScore = hinted ? -1 : 0;
   for (const index of hinted ? indexes.filter((each) => isNamed(each, hint)) : indexes) {
-    if ((!hinted && index.spec.hidden) || !holdsAll(index, filter.conditions)) continue;
+    if (!holdsAll(index, filter.conditions)) continue;
     const { scan, score } = scanOf(index, filter.conditions, sort);
     if (score > bestScore) [best, bestScore] = [scan, score];
   }

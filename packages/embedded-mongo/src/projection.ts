@@ -1,10 +1,9 @@
 import { CommandError, notImplemented } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { compileFilter } from './filter.ts';
 import type { Path } from './paths.ts';
-import { type Doc, field, isDoc, isOperators, numberOf, setField, toPlain } from './values.ts';
+import { type Doc, isDoc, isOperators, numberOf, setField, toPlain } from './values.ts';
 
-type Compute = (doc: Doc, plain: () => Doc) => unknown;
+type Compute = (doc: unknown) => unknown;
 type Tree = Map<string, Tree | Compute | boolean>;
 
 const bad = (message: string) => new CommandError('BadValue', message);
@@ -50,30 +49,22 @@ export function compileProjection(spec: Doc, variables: Doc, inFind: boolean): (
     } else if (isDoc(value) && !isOperators(value)) {
       if (Object.keys(value).length === 0) throw bad('An empty sub-projection is not valid');
       for (const [key, nested] of Object.entries(value)) add(`${path}.${key}`, nested);
-    } else if (inFind && isDoc(value) && (Object.hasOwn(value, '$elemMatch') || isSlice(value.$slice))) {
-      if (path.includes('.')) notImplemented('$slice or $elemMatch on a dotted path of a projection');
-      if (Object.hasOwn(value, '$elemMatch')) decide(path, true);
-      put(
-        path,
-        Object.hasOwn(value, '$elemMatch') ? firstMatch(path, value) : (doc) => slice(field(doc, path), value.$slice),
-      );
+    } else if (inFind && isDoc(value) && (value.$elemMatch !== undefined || takesNumbers(value.$slice))) {
+      notImplemented('$slice or $elemMatch in a projection');
     } else {
       const compute = compileExpression(value, variables);
       decide(path, true);
-      put(path, (_doc, plain) => compute(plain()));
+      put(path, compute);
     }
   };
   for (const [path, value] of Object.entries(spec)) add(path, value);
 
   const includes = including ?? (spec._id !== undefined && tree.size === 1 && tree.get('_id') !== false);
   if (includes && !tree.has('_id')) tree.set('_id', true);
+  const evaluates = computes(tree);
   return (doc) => {
-    let plain: Doc | undefined;
-    const asPlain = () => {
-      plain ??= toPlain(doc) as Doc;
-      return plain;
-    };
-    return apply(tree, doc, includes, (compute) => compute(doc, asPlain)) as Doc;
+    const plain = evaluates ? toPlain(doc) : doc;
+    return apply(tree, doc, includes, (compute) => compute(plain)) as Doc;
   };
 }
 
@@ -106,26 +97,9 @@ function computes(node: Tree | Compute | boolean): boolean {
   return typeof node === 'function' || (node instanceof Map && [...node.values()].some(computes));
 }
 
-function firstMatch(path: string, { $elemMatch }: Doc): Compute {
-  const filter = compileFilter({ v: { $elemMatch } });
-  return (doc) => {
-    const array = field(doc, path);
-    const found = Array.isArray(array) ? array.findIndex((element) => filter.test({ v: [element] })) : -1;
-    return found === -1 ? undefined : [(array as unknown[])[found]];
-  };
-}
-
 /** True for the `$slice` of a find, with numbers; that of an expression begins with what gives the array. */
-function isSlice(operand: unknown): boolean {
-  return !Number.isNaN(numberOf(Array.isArray(operand) ? operand[0] : operand));
-}
-
-function slice(value: unknown, operand: unknown): unknown {
-  if (!Array.isArray(value)) return value;
-  const [skip = 0, limit] = (Array.isArray(operand) ? operand : [operand]).map(numberOf);
-  if (limit === undefined) return skip < 0 ? value.slice(skip) : value.slice(0, skip);
-  const from = skip < 0 ? Math.max(0, value.length + skip) : skip;
-  return value.slice(from, from + limit);
+function takesNumbers(operand: unknown): boolean {
+  return !Number.isNaN(numberOf([operand].flat()[0]));
 }
 
 /** A copy of the document with the value set at the path, in every element of arrays on the way; undefined removes. */

@@ -22,7 +22,7 @@ type Stage = (operand: unknown, around: Surroundings) => Pipeline;
 
 const known = new Set(
   (
-    '$bucketAuto $changeStream $collStats $currentOp $densify $documents $fill $geoNear $graphLookup $indexStats $merge ' +
+    '$bucket $bucketAuto $changeStream $collStats $currentOp $densify $documents $fill $geoNear $graphLookup $indexStats $merge ' +
     '$out $planCacheStats $redact $sample $search $setWindowFields $listSessions $unionWith $vectorSearch'
   ).split(' '),
 );
@@ -125,22 +125,6 @@ const stages: Record<string, Stage> = {
     return [{ $group: { _id: null, [name]: { $sum: 1 } } }, { $project: { _id: 0 } }];
   }),
   $sortByCount: composed((_id) => [{ $group: { _id, count: { $sum: 1 } } }, { $sort: { count: -1 } }]),
-  $bucket: composed((operand) => {
-    const { groupBy, boundaries, default: other, output = { count: { $sum: 1 } } } = docOf('$bucket', operand);
-    const bounds = Array.isArray(boundaries)
-      ? boundaries.map((value, i) => [value, boundaries[i + 1]]).slice(0, -1)
-      : [];
-    if (bounds.length === 0 || bounds.some(([low, high]) => keyOf(low) >= keyOf(high))) {
-      throw bad("The 'boundaries' of $bucket must be at least 2 values in ascending order");
-    }
-    const branches = bounds.map(([low, high]) => {
-      const within = { $and: [{ $gte: [groupBy, { $literal: low }] }, { $lt: [groupBy, { $literal: high }] }] };
-      // biome-ignore lint/suspicious/noThenProperty: that is how $switch is written
-      return { case: within, then: { $literal: low } };
-    });
-    const bucket = { $switch: { branches, ...(other !== undefined && { default: { $literal: other } }) } };
-    return [{ $group: { _id: bucket, ...(output as Doc) } }, { $sort: { _id: 1 } }];
-  }),
   $facet: (operand, around) => {
     const facets = Object.entries(docOf('$facet', operand)).map(
       ([name, pipeline]) => [name, compilePipeline(pipeline, around)] as const,

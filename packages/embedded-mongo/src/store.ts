@@ -81,13 +81,6 @@ export class Store {
     this.#collections.delete(collection.namespace);
   }
 
-  /** Renames a collection; the new name has to be free. @throws CommandError InvalidNamespace */
-  rename(collection: Collection, namespace: string): void {
-    checkNamespace(namespace);
-    collection.save(namespace);
-    this.#load();
-  }
-
   /** Does something as a whole or not at all. @throws CommandError when it throws, or could not be written */
   transaction<T>(run: () => T): T {
     return this.#whole('BEGIN', 'COMMIT', 'ROLLBACK', run);

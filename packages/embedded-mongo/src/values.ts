@@ -100,27 +100,17 @@ export function numberOf(value: unknown): number {
   return ['Int32', 'Double', 'Long', 'Decimal128'].includes(bsonTag(value) ?? '') ? Number(String(value)) : Number.NaN;
 }
 
-/** MongoDB's names of BSON types, as `$type` takes them, with their numbers. */
-export const typeNumbers: Record<string, number> = {
-  double: 1,
-  string: 2,
-  object: 3,
-  array: 4,
-  binData: 5,
-  objectId: 7,
-  bool: 8,
-  date: 9,
-  null: 10,
-  regex: 11,
-  javascript: 13,
-  int: 16,
-  timestamp: 17,
-  long: 18,
-  decimal: 19,
-  minKey: -1,
-  maxKey: 127,
-};
+const types =
+  'double string object array binData undefined objectId bool date null regex dbPointer javascript symbol ' +
+  'javascriptWithScope int timestamp long decimal';
 
+/** MongoDB's names of BSON types, as `$type` takes them, by their numbers. */
+export const typeNames = new Map<number, string>([
+  [-1, 'minKey'],
+  [127, 'maxKey'],
+  ...types.split(' ').map((name, i): [number, string] => [i + 1, name]),
+]);
+const knownTypes = new Set(typeNames.values());
 const tagTypes: Record<string, string> = { Decimal128: 'decimal', BSONRegExp: 'regex', Code: 'javascript' };
 
 /** The BSON type name of a value. */
@@ -134,7 +124,7 @@ export function typeName(value: unknown): string {
   if (value instanceof Binary) return 'binData';
   const tag = bsonTag(value) ?? 'object';
   const name = tagTypes[tag] ?? `${tag.charAt(0).toLowerCase()}${tag.slice(1)}`;
-  return name in typeNumbers ? name : 'object';
+  return knownTypes.has(name) ? name : 'object';
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Binary } from 'bson';
 import type { Collection } from '../collection.ts';
-import { CommandError, notImplemented } from '../errors.ts';
+import { CommandError } from '../errors.ts';
 import { compileFilter } from '../filter.ts';
 import { type Doc, isDoc, write } from '../values.ts';
 import {
@@ -10,13 +10,10 @@ import {
   collectionOf,
   countArgument,
   existing,
+  ignoredArguments,
   namespaceOf,
   refuseArguments,
 } from './command.ts';
-
-const createOptions =
-  'capped size max timeseries viewOn pipeline validationLevel validationAction clusteredIndex ' +
-  'expireAfterSeconds changeStreamPreAndPostImages encryptedFields indexOptionDefaults storageEngine autoIndexId';
 
 function totals(collections: readonly Collection[]) {
   const sum = (of: (collection: Collection) => number) => collections.reduce((total, each) => total + of(each), 0);
@@ -51,11 +48,14 @@ function checkAdmin({ database, name }: CommandContext): void {
 /** Commands about databases and collections. */
 export const catalogCommands: Record<string, Command> = {
   create: {
-    fields: `${createOptions} validator collation idIndex`,
+    fields: '*',
     run(context) {
-      checkCollation(context.args.collation);
-      refuseArguments(context.args, createOptions);
-      if (context.args.validator !== undefined) notImplemented('a validator');
+      const { create: _name, collation, ...options } = context.args;
+      checkCollation(collation);
+      refuseArguments(
+        options,
+        Object.keys(options).filter((name) => !ignoredArguments.has(name)),
+      );
       context.store.ensure(namespaceOf(context));
       return {};
     },
@@ -73,22 +73,6 @@ export const catalogCommands: Record<string, Command> = {
     run(context) {
       for (const collection of collectionsIn(context)) context.store.drop(collection);
       return { dropped: context.database };
-    },
-  },
-  renameCollection: {
-    fields: 'to dropTarget',
-    run(context) {
-      checkAdmin(context);
-      const { args, store } = context;
-      const [from, to] = [String(args.renameCollection), String(args.to)];
-      const [collection, target] = [store.find(from), store.find(to)];
-      if (!collection) throw new CommandError('NamespaceNotFound', `Source collection ${from} does not exist`);
-      if (from === to) throw new CommandError('IllegalOperation', "Can't rename a collection to itself");
-      if (from.split('.')[0] !== to.split('.')[0]) notImplemented('renaming into another database');
-      if (target && args.dropTarget !== true) throw new CommandError('NamespaceExists', 'target namespace exists');
-      if (target) store.drop(target);
-      store.rename(collection, to);
-      return {};
     },
   },
   listCollections: {

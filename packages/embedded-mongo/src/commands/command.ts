@@ -27,6 +27,14 @@ export interface Command {
   readonly run: (context: CommandContext) => Reply;
 }
 
+/** Arguments that any command may have. Some of them mean something only on other deployments, and are ignored here. */
+export const ignoredArguments = new Set(
+  (
+    'lsid $db $clusterTime $readPreference $configTime $topologyTime readConcern writeConcern comment maxTimeMS ' +
+    'maxTimeMSOpOnly apiVersion apiStrict apiDeprecationErrors $client $audit mayBypassWriteBlocking $maxTimeMS'
+  ).split(' '),
+);
+
 /** The namespace that the command's first argument names. @throws CommandError InvalidNamespace */
 export function namespaceOf({ args, name, database }: CommandContext): string {
   const collection = args[name];
@@ -68,10 +76,13 @@ export function checkCollation(collation: unknown): void {
 }
 
 /** @throws CommandError NotImplemented when one of the arguments is there and not empty */
-export function refuseArguments(args: Doc, names: string): void {
-  for (const name of names.split(' ')) {
+export function refuseArguments(args: Doc, names: readonly string[]): void {
+  for (const name of names) {
     const value = args[name];
-    const empty = value === undefined || value === false || (isDoc(value) && Object.keys(value).length === 0);
+    const empty =
+      value === undefined ||
+      value === false ||
+      (isDoc(value) && name !== 'validator' && Object.keys(value).length === 0);
     if (!empty) notImplemented(`the option ${name}`);
   }
 }

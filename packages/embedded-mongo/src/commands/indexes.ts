@@ -8,7 +8,7 @@ import { type Doc, isDoc, isOperators, numberOf, write } from '../values.ts';
 import { type Command, checkCollation, countArgument, existing, namespaceOf } from './command.ts';
 
 const maxIndexes = 64;
-const options = 'v key name unique sparse hidden partialFilterExpression expireAfterSeconds background collation ns';
+const options = 'v key name unique sparse partialFilterExpression expireAfterSeconds background collation ns';
 
 function refuse(message: string): never {
   throw new CommandError('CannotCreateIndex', message);
@@ -20,7 +20,7 @@ function parseSpec(given: unknown): IndexSpec {
   const unknown = Object.keys(given).find((name) => !options.split(' ').includes(name));
   if (unknown) notImplemented(`the index option ${unknown}`);
   checkCollation(given.collation);
-  const { name, unique, sparse, hidden, partialFilterExpression: partial, expireAfterSeconds } = given;
+  const { name, unique, sparse, partialFilterExpression: partial, expireAfterSeconds } = given;
   const key = Object.fromEntries(Object.entries(given.key).map(parseField));
   if (typeof name !== 'string' || name === '') refuse('an index needs a name');
   const seconds = expireAfterSeconds === undefined ? undefined : numberOf(expireAfterSeconds);
@@ -35,7 +35,6 @@ function parseSpec(given: unknown): IndexSpec {
     name,
     ...(unique === true && { unique: true }),
     ...(sparse === true && { sparse: true }),
-    ...(hidden === true && { hidden: true }),
     ...(partial !== undefined && { partialFilterExpression: partial as Doc }),
     ...(seconds !== undefined && { expireAfterSeconds: seconds }),
   };
@@ -113,25 +112,6 @@ export const indexCommands: Record<string, Command> = {
       if (wanted[0] === '*') for (const { spec } of collection.indexes.slice(1)) collection.dropIndex(spec.name);
       else for (const each of wanted) collection.dropIndex(nameOf(collection.indexes, each));
       return { nIndexesWas };
-    },
-  },
-  collMod: {
-    fields: 'index',
-    run(context) {
-      const collection = existing(context);
-      const { index } = context.args;
-      if (!isDoc(index)) return {};
-      const { name, keyPattern, expireAfterSeconds, hidden, ...others } = index;
-      if (Object.keys(others).length > 0) notImplemented(`collMod of ${Object.keys(others)[0]}`);
-      const old = collection.indexes.find((each) => isNamed(each, name ?? keyPattern));
-      if (!old) throw new CommandError('IndexNotFound', 'cannot find the index');
-      collection.dropIndex(old.spec.name);
-      const change = {
-        ...(expireAfterSeconds !== undefined && { expireAfterSeconds }),
-        ...(hidden !== undefined && { hidden }),
-      };
-      collection.createIndex(parseSpec({ ...old.spec, ...change }));
-      return {};
     },
   },
   listIndexes: {

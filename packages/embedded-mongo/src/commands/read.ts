@@ -102,7 +102,7 @@ export const readCommands: Record<string, Command> = {
       'awaitData min max returnKey showRecordId allowPartialResults oplogReplay',
     run(context) {
       const { args, cursors } = context;
-      refuseArguments(args, 'tailable awaitData min max returnKey showRecordId');
+      refuseArguments(args, ['tailable', 'awaitData', 'min', 'max', 'returnKey', 'showRecordId']);
       const project = projectorOf(context, args.projection);
       const { docs } = runQuery(collectionOf(context), queryOf(context, args.filter));
       const single = args.singleBatch === true || numberOf(args.limit) < 0;

@@ -2,7 +2,7 @@ import { CommandError, notImplemented } from '../errors.ts';
 import type { Reply } from '../reply.ts';
 import { isDoc } from '../values.ts';
 import { catalogCommands } from './catalog.ts';
-import { type Command, type CommandContext, checkFields } from './command.ts';
+import { type Command, type CommandContext, checkFields, ignoredArguments } from './command.ts';
 import { indexCommands } from './indexes.ts';
 import { readCommands } from './read.ts';
 import { serverCommands } from './server-info.ts';
@@ -27,15 +27,10 @@ const aliases: Record<string, string> = {
 
 /** Commands of MongoDB that this server knows to refuse by name. */
 const refused = new Set(
-  'mapReduce validate currentOp killOp reIndex compact convertToCapped cloneCollectionAsCapped bulkWrite profile top'.split(
+  'mapReduce collMod renameCollection validate currentOp killOp reIndex compact convertToCapped cloneCollectionAsCapped bulkWrite profile top'.split(
     ' ',
   ),
 );
-
-/** Arguments that any command may have. Some of them mean something only on other deployments, and are ignored here. */
-const general =
-  'lsid $db $clusterTime $readPreference $configTime $topologyTime readConcern writeConcern comment maxTimeMS ' +
-  'maxTimeMSOpOnly apiVersion apiStrict apiDeprecationErrors $client $audit mayBypassWriteBlocking $maxTimeMS';
 
 /**
  * Runs a command, as a whole or not at all.
@@ -55,6 +50,7 @@ export function runCommand(context: CommandContext): Reply {
   }
   const level = isDoc(args.readConcern) ? String(args.readConcern.level) : '';
   if (['snapshot', 'linearizable'].includes(level)) notImplemented(`read concern ${level}`);
-  if (command.fields !== '*') checkFields(args, `${context.name} ${command.fields} ${general}`, `${name}.`);
+  if (command.fields !== '*')
+    checkFields(args, `${context.name} ${command.fields} ${[...ignoredArguments].join(' ')}`, `${name}.`);
   return context.store.transaction(() => command.run(context));
 }
