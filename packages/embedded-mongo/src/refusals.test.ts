@@ -35,6 +35,7 @@ test.each<[Document, number]>([
   [find({}, { skip: -1 }), 2],
   [aggregate({ $foo: 1 }), 40324],
   [aggregate({ $merge: 'other' }), 238],
+  [aggregate({ $limit: 1 }, { $match: { a: { $type: 'int' } } }), 238],
   [aggregate({ $out: 'other' }, { $limit: 1 }), 238],
   [aggregate({ $unionWith: 'other' }), 238],
   [find({ a: { $bitsAllSet: 1 } }), 238],

@@ -101,6 +101,8 @@ function composed(write: (operand: unknown) => unknown[]): Stage {
 
 const stages: Record<string, Stage> = {
   $match: (operand, { variables }) => {
+    // Documents with plain numbers have lost what type of number they had.
+    if (JSON.stringify(operand)?.includes('"$type"')) notImplemented('$type after the first stage');
     const filter = compileFilter(operand, variables);
     return (docs) => docs.filter((doc) => filter.test(doc));
   },

@@ -12,6 +12,8 @@ export type Log = (message: string) => void;
 
 /** The disk is told to keep what was written at most this often; the kernel has it before a client's reply. */
 const syncEveryMs = 50;
+const maxStatements = 2_000;
+/** SQLite's numbers of errors. */
 const locked = 5;
 const full = 13;
 
@@ -132,7 +134,10 @@ export class Store {
     const found = this.#statements.get(sql);
     if (found) return found;
     const statement = this.#db.prepare(sql);
-    if (!sql.startsWith('SELECT i.key')) this.#statements.set(sql, statement);
+    // A scan of an index may run beside others of the same text, so it has a statement of its own.
+    if (sql.startsWith('SELECT i.key')) return statement;
+    if (this.#statements.size >= maxStatements) this.#statements.clear();
+    this.#statements.set(sql, statement);
     return statement;
   };
 

@@ -38,15 +38,15 @@ function split(context: CommandContext): { query: Query; rest: Doc[]; run: Pipel
   const { hint, collation } = context.args;
   const { pipeline, target } = withoutOut(context);
   checkCollation(collation);
-  compilePipeline(pipeline, around);
-  const stages = stagesOf(pipeline);
-  const next = (name: string) => (stages[0]?.[0] === name ? stages.shift()?.[1] : undefined);
+  stagesOf(pipeline);
+  const rest = [...(pipeline as Doc[])];
+  const next = (name: string) => (rest[0]?.[name] === undefined ? undefined : rest.shift()?.[name]);
   const matches: unknown[] = [];
   for (let match = next('$match'); match !== undefined; match = next('$match')) matches.push(match);
+  compilePipeline(rest, around);
   const filter = compileFilter(matches.length > 1 ? { $and: matches } : (matches[0] ?? {}), around.variables);
   const sort = parseSort(next('$sort'));
   const query = { filter, sort, skip: numberOf(next('$skip') ?? 0), limit: numberOf(next('$limit') ?? 0), hint };
-  const rest = stages.map(([name, operand]) => ({ [name]: operand }));
   return { query, rest, run: compilePipeline(rest, around), ...(target && { target }) };
 }
 
