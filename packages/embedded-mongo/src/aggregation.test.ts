@@ -81,14 +81,6 @@ describe('stages', () => {
     ],
     [[{ $unwind: { path: '$l', preserveNullAndEmptyArrays: true } }, { $count: 'n' }], [{ n: 6 }]],
     [
-      [{ $bucket: { groupBy: '$_id', boundaries: [0, 2, 3], default: 'rest' } }],
-      [
-        { _id: 0, count: 1 },
-        { _id: 2, count: 1 },
-        { _id: 'rest', count: 1 },
-      ],
-    ],
-    [
       [{ $set: { 'd.x': 1 } }, { $project: { d: 1 } }],
       [
         { _id: 1, d: { x: 1 } },

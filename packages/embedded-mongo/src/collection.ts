@@ -1,29 +1,66 @@
-import { type Changes, encodeCatalog, encodePut, encodeRemove } from './changes.ts';
+import type { StatementSync } from 'node:sqlite';
+import { serialize } from 'bson';
 import { CommandError } from './errors.ts';
 import { Index, type IndexSpec } from './index.ts';
-import type { Source } from './query.ts';
-import { Stored } from './stored.ts';
-import { assertDocumentSize, type Doc } from './values.ts';
+import type { Range } from './planner.ts';
+import { assertDocumentSize, type Doc, read } from './values.ts';
 
-/** The index that every collection has. */
-export const idIndex: IndexSpec = { v: 2, key: { _id: 1 }, name: '_id_', unique: true };
+/** Gives the prepared statement of an SQL text. */
+export type Prepare = (sql: string) => StatementSync;
 
-/** A collection in memory: its documents in order of insertion, and its indexes. Every change tells how to undo it. */
-export class Collection implements Source {
-  /** The number under which the journal knows the collection, also when it is renamed. */
+/** One version of a document. The BSON is the truth; its form in JavaScript is made when first asked for. */
+export class Stored {
+  readonly record: number;
+  readonly bytes: Uint8Array;
+  #doc: Doc | undefined;
+
+  constructor(record: number, bytes: Uint8Array) {
+    this.record = record;
+    this.bytes = bytes;
+  }
+
+  /** The document; shared, so it must not be changed. */
+  get doc(): Doc {
+    this.#doc ??= read(this.bytes);
+    return this.#doc;
+  }
+}
+
+/** An index as the catalog keeps it. */
+export interface IndexEntry {
   readonly number: number;
-  readonly uuid: Uint8Array;
-  namespace: string;
-  readonly docs = new Map<number, Stored>();
-  /** The sum of the documents' sizes in bytes. */
-  bytes = 0;
-  indexes: Index[] = [new Index(idIndex)];
-  #lastRecord = 0;
+  readonly spec: IndexSpec;
+  readonly multikey: readonly boolean[];
+}
 
-  constructor(number: number, namespace: string, uuid: Uint8Array) {
+/** What the catalog knows of a collection. */
+export interface CatalogEntry {
+  readonly namespace: string;
+  readonly uuid: string;
+  readonly lastIndex: number;
+  readonly indexes: readonly IndexEntry[];
+}
+
+/** A collection: a table of documents in order of insertion, and a table of keys for each index. */
+export class Collection {
+  readonly number: number;
+  readonly namespace: string;
+  readonly uuid: string;
+  readonly #prepare: Prepare;
+  readonly #docs: string;
+  #lastIndex: number;
+  #indexes: Index[];
+
+  constructor(prepare: Prepare, number: number, entry: CatalogEntry) {
+    this.#prepare = prepare;
     this.number = number;
-    this.namespace = namespace;
-    this.uuid = uuid;
+    this.namespace = entry.namespace;
+    this.uuid = entry.uuid;
+    this.#docs = `docs_${number}`;
+    this.#lastIndex = entry.lastIndex;
+    this.#indexes = entry.indexes.map(
+      (each) => new Index(each.spec, this.#keys(each.number), each.number, each.multikey),
+    );
   }
 
   /** The name without the database. */
@@ -36,101 +73,142 @@ export class Collection implements Source {
     return this.namespace.slice(0, this.namespace.indexOf('.'));
   }
 
+  get indexes(): readonly Index[] {
+    return this.#indexes;
+  }
+
+  /** The number of documents. */
+  get count(): number {
+    return Number(this.#prepare(`SELECT count(*) n FROM ${this.#docs}`).get()?.n);
+  }
+
+  /** The sum of the documents' sizes in bytes. */
+  get bytes(): number {
+    return Number(this.#prepare(`SELECT coalesce(sum(length(bson)), 0) n FROM ${this.#docs}`).get()?.n);
+  }
+
+  /** All documents in order of insertion, or backwards. They must not be changed while this goes on. */
+  *all(reverse = false): Generator<Stored> {
+    const sql = `SELECT record, bson FROM ${this.#docs} ORDER BY record${reverse ? ' DESC' : ''}`;
+    for (const row of this.#prepare(sql).iterate()) yield new Stored(row.record as number, row.bson as Uint8Array);
+  }
+
+  /** The documents of a range of an index with their keys; with arrays the same document can come again. */
+  *scan(index: Index, { low, high }: Range, reverse: boolean): Generator<{ key: string; doc: Stored }> {
+    const sql =
+      `SELECT i.key, d.record, d.bson FROM ${index.table} i CROSS JOIN ${this.#docs} d ON d.record = i.record ` +
+      `WHERE i.key >= ? AND i.key < ? ORDER BY i.key${reverse ? ' DESC' : ''}`;
+    const rows = this.#prepare(sql).iterate(Buffer.from(low, 'latin1'), Buffer.from(high, 'latin1'));
+    for (const { key, record, bson } of rows) {
+      yield {
+        key: Buffer.from(key as Uint8Array).toString('latin1'),
+        doc: new Stored(record as number, bson as Uint8Array),
+      };
+    }
+  }
+
   /** Adds a document. @throws CommandError DuplicateKey, BSONObjectTooLarge */
-  insert(bytes: Uint8Array, changes: Changes): Stored {
+  insert(bytes: Uint8Array): Stored {
     assertDocumentSize(bytes);
-    const doc = new Stored(this.#lastRecord + 1, bytes);
-    for (const index of this.indexes) index.check(doc, this.namespace);
-    this.#lastRecord = doc.id;
-    this.#link(doc);
-    changes.add(encodePut(this.number, doc.id, bytes), () => this.#unlink(doc));
+    const { lastInsertRowid } = this.#prepare(`INSERT INTO ${this.#docs} (bson) VALUES (?)`).run(bytes);
+    const doc = new Stored(Number(lastInsertRowid), bytes);
+    this.#reindex(undefined, doc);
     return doc;
   }
 
   /** Puts a new version in a document's place. @throws CommandError DuplicateKey, BSONObjectTooLarge */
-  replace(before: Stored, bytes: Uint8Array, changes: Changes): Stored {
+  replace(before: Stored, bytes: Uint8Array): Stored {
     assertDocumentSize(bytes);
-    const after = new Stored(before.id, bytes);
-    for (const index of this.indexes) index.check(after, this.namespace);
-    this.#exchange(before, after);
-    changes.add(encodePut(this.number, after.id, bytes), () => this.#exchange(after, before));
-    return after;
+    const doc = new Stored(before.record, bytes);
+    this.#prepare(`UPDATE ${this.#docs} SET bson = ? WHERE record = ?`).run(bytes, doc.record);
+    this.#reindex(before, doc);
+    return doc;
   }
 
   /** Removes a document. */
-  remove(doc: Stored, changes: Changes): void {
-    this.#unlink(doc);
-    changes.add(encodeRemove(this.number, doc.id), () => this.#link(doc));
+  remove(doc: Stored): void {
+    this.#prepare(`DELETE FROM ${this.#docs} WHERE record = ?`).run(doc.record);
+    this.#reindex(doc, undefined);
   }
 
-  /** Takes a document from the journal; `restored` has to be called when all are there. */
-  restore(record: number, bytes: Uint8Array | undefined): void {
-    this.#lastRecord = Math.max(this.#lastRecord, record);
-    if (bytes) this.docs.set(record, new Stored(record, bytes));
-    else this.docs.delete(record);
+  /** Makes the table of the documents. */
+  create(): void {
+    this.#prepare(`CREATE TABLE ${this.#docs} (record INTEGER PRIMARY KEY, bson BLOB NOT NULL)`).run();
   }
 
-  /** Builds the indexes after documents were restored. */
-  restored(specs: readonly IndexSpec[]): void {
-    this.bytes = 0;
-    for (const doc of this.docs.values()) this.bytes += doc.bytes.length;
-    this.indexes = [idIndex, ...specs].map((spec) => this.#built(spec));
+  /** Drops all tables. */
+  drop(): void {
+    for (const table of [this.#docs, ...this.#indexes.map((index) => index.table)])
+      this.#prepare(`DROP TABLE ${table}`).run();
+    this.#prepare('DELETE FROM catalog WHERE number = ?').run(this.number);
   }
 
   /** Builds an index. @throws CommandError DuplicateKey when the documents break its uniqueness */
-  createIndex(spec: IndexSpec, changes: Changes): void {
-    const before = this.indexes;
-    this.indexes = [...before, this.#built(spec)];
-    changes.add(encodeCatalog({ do: 'createIndex', number: this.number, spec }), () => {
-      this.indexes = before;
-    });
+  createIndex(spec: IndexSpec): void {
+    const number = ++this.#lastIndex;
+    const index = new Index(spec, this.#keys(number), number);
+    const primary = spec.unique ? 'key' : 'key, record';
+    const columns = `key BLOB NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (${primary})`;
+    this.#prepare(`CREATE TABLE ${index.table} (${columns}) WITHOUT ROWID`).run();
+    for (const doc of this.all()) this.#link(index, doc, index.keysOf(doc.doc));
+    this.#indexes = [...this.#indexes, index];
+    this.#save();
   }
 
   /** Drops an index. @throws CommandError IndexNotFound, InvalidOptions for that on _id */
-  dropIndex(name: string, changes: Changes): void {
+  dropIndex(name: string): void {
     if (name === '_id_') throw new CommandError('InvalidOptions', 'cannot drop _id index');
-    const before = this.indexes;
-    if (!before.some(({ spec }) => spec.name === name)) {
-      throw new CommandError('IndexNotFound', `index not found with name [${name}]`);
+    const index = this.#indexes.find(({ spec }) => spec.name === name);
+    if (!index) throw new CommandError('IndexNotFound', `index not found with name [${name}]`);
+    this.#prepare(`DROP TABLE ${index.table}`).run();
+    this.#indexes = this.#indexes.filter((each) => each !== index);
+    this.#save();
+  }
+
+  #save(): void {
+    const entry: CatalogEntry = {
+      namespace: this.namespace,
+      uuid: this.uuid,
+      lastIndex: this.#lastIndex,
+      indexes: this.#indexes.map(({ number, spec, multikey }) => ({ number, spec, multikey })),
+    };
+    this.#prepare('INSERT OR REPLACE INTO catalog VALUES (?, ?)').run(this.number, serialize(entry));
+  }
+
+  #keys(index: number): string {
+    return `keys_${this.number}_${index}`;
+  }
+
+  #reindex(before: Stored | undefined, next: Stored | undefined): void {
+    const multikey = () => this.#indexes.flatMap((index) => index.multikey).join();
+    const flags = multikey();
+    for (const index of this.#indexes) {
+      const [old, fresh] = [before, next].map((doc) => (doc ? index.keysOf(doc.doc) : new Set<string>())) as [
+        Set<string>,
+        Set<string>,
+      ];
+      for (const key of old.difference(fresh)) {
+        this.#prepare(`DELETE FROM ${index.table} WHERE key = ? AND record = ?`).run(
+          Buffer.from(key, 'latin1'),
+          before?.record ?? 0,
+        );
+      }
+      if (next) this.#link(index, next, fresh.difference(old));
     }
-    this.indexes = before.filter(({ spec }) => spec.name !== name);
-    changes.add(encodeCatalog({ do: 'dropIndex', number: this.number, name }), () => {
-      this.indexes = before;
-    });
+    if (multikey() !== flags) this.#save();
   }
 
-  /** Changes the options of an index that may change: how soon documents expire, and whether it is hidden. */
-  changeIndex(name: string, options: Doc, changes: Changes): void {
-    const old = this.indexes.find(({ spec }) => spec.name === name);
-    if (!old) throw new CommandError('IndexNotFound', `cannot find index ${name}`);
-    this.dropIndex(name, changes);
-    this.createIndex({ ...old.spec, ...options }, changes);
-  }
-
-  #built(spec: IndexSpec): Index {
-    const index = new Index(spec);
-    index.build(this.docs.values(), this.namespace);
-    return index;
-  }
-
-  #link(doc: Stored): void {
-    this.docs.set(doc.id, doc);
-    this.bytes += doc.bytes.length;
-    for (const index of this.indexes) index.add(doc);
-  }
-
-  #unlink(doc: Stored): void {
-    this.docs.delete(doc.id);
-    this.bytes -= doc.bytes.length;
-    for (const index of this.indexes) index.remove(doc);
-  }
-
-  #exchange(before: Stored, after: Stored): void {
-    for (const index of this.indexes) {
-      index.remove(before);
-      index.add(after);
+  #link(index: Index, doc: Stored, keys: ReadonlySet<string>): void {
+    const insert = this.#prepare(`INSERT INTO ${index.table} VALUES (?, ?)`);
+    for (const key of keys) {
+      try {
+        insert.run(Buffer.from(key, 'latin1'), doc.record);
+      } catch (error) {
+        // SQLITE_CONSTRAINT, of which there is only the primary key.
+        throw ((error as { errcode?: number }).errcode ?? 0) % 256 === 19
+          ? index.duplicate(this.namespace, doc.doc, key)
+          : error;
+      }
     }
-    this.docs.set(after.id, after);
-    this.bytes += after.bytes.length - before.bytes.length;
   }
 }

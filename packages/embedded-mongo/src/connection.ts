@@ -1,12 +1,10 @@
 import type { Socket } from 'node:net';
 import { BSONError } from 'bson';
-import { Changes } from './changes.ts';
 import { runCommand } from './commands/registry.ts';
 import type { Cursors } from './cursors.ts';
 import { CommandError } from './errors.ts';
-import type { Log } from './journal.ts';
 import type { Reply } from './reply.ts';
-import type { Store } from './store.ts';
+import type { Log, Store } from './store.ts';
 import { Framer, parseMessage, type Request, replyMessage } from './wire.ts';
 
 /** What all connections of a server share. */
@@ -23,7 +21,6 @@ export function serve(socket: Socket, state: ServerState): void {
   const framer = new Framer();
   const connectionId = ++state.connections;
   const address = `${socket.remoteAddress}:${socket.remotePort}`;
-  let turn = Promise.resolve();
   socket.setNoDelay(true);
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
@@ -31,18 +28,8 @@ export function serve(socket: Socket, state: ServerState): void {
     try {
       for (let message = framer.next(); message; message = framer.next()) {
         const request = parseMessage(message);
-        const answered = answer(request, state, { address, connectionId });
-        socket.pause();
-        turn = turn
-          .then(() => answered)
-          .then((reply) => {
-            if (request.wantsReply && !socket.destroyed) socket.write(replyMessage(request, reply));
-            socket.resume();
-          })
-          .catch((error: unknown) => {
-            state.log(`connection ${connectionId}: ${String(error)}`);
-            socket.destroy();
-          });
+        const reply = replyMessage(request, answer(request, state, { address, connectionId }));
+        if (request.wantsReply && !socket.destroyed) socket.write(reply);
       }
     } catch (error) {
       state.log(`connection ${connectionId} closed: ${String(error)}`);
@@ -51,27 +38,18 @@ export function serve(socket: Socket, state: ServerState): void {
   });
 }
 
-async function answer(
-  request: Request,
-  state: ServerState,
-  client: { address: string; connectionId: number },
-): Promise<Reply> {
+function answer(request: Request, state: ServerState, client: { address: string; connectionId: number }): Reply {
   const { $db, ...args } = request.body;
   const name = Object.keys(args)[0] ?? '';
-  const changes = new Changes();
   try {
     if (typeof $db !== 'string') throw new CommandError('BadValue', 'a command needs a $db');
-    const { store, cursors, port } = state;
-    const reply = runCommand({ store, cursors, database: $db, name, args, changes, client, port });
-    await store.commit(changes);
-    return { ...reply, ok: 1 };
+    return { ...runCommand({ ...state, database: $db, name, args, client }), ok: 1 };
   } catch (thrown) {
-    // Nothing is left to roll back when the commit failed: that has done it.
-    changes.rollback();
     const error =
       thrown instanceof BSONError ? new CommandError('BadValue', thrown.message) : CommandError.from(thrown);
-    if (error.codeName === 'InternalError')
+    if (error.codeName === 'InternalError') {
       state.log(`${name} failed: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+    }
     return { ok: 0, errmsg: error.message, code: error.code, codeName: error.codeName, ...error.details };
   }
 }

@@ -6,13 +6,12 @@ import { maxDocumentBytes } from './values.ts';
 
 const idleMs = 10 * 60 * 1000;
 const maxCursors = 10_000;
-const firstBatchSize = 101;
 
 interface Cursor {
   readonly namespace: string;
-  readonly results: readonly unknown[];
-  readonly toBytes: (result: never) => Uint8Array;
-  next: number;
+  /** Takes the next results, up to the number and to the size of a message. */
+  readonly take: (count: number) => RawArray;
+  readonly done: () => boolean;
   usedAt: number;
 }
 
@@ -30,39 +29,41 @@ export class Cursors {
 
   /**
    * The `cursor` of a reply with the first batch of results.
-   * @param batchSize the most documents of the batch; 101 when undefined
+   * @param batchSize the most documents of the batch
    * @param single whether to forget the rest
    */
   first<T>(
-    namespace: string,
+    ns: string,
     results: readonly T[],
     toBytes: (result: T) => Uint8Array,
-    batchSize?: number,
+    batchSize = 101,
     single = false,
   ): Reply {
-    const cursor: Cursor = { namespace, results, toBytes, next: 0, usedAt: Date.now() };
-    const items = take(cursor, batchSize ?? firstBatchSize);
-    let id = Long.ZERO;
-    if (cursor.next < results.length && !single) {
-      this.#expire();
-      id = Long.fromNumber(randomInt(1, 2 ** 47));
-      this.#open.set(id.toString(), cursor);
-    }
-    return { firstBatch: new RawArray(items), id, ns: namespace };
+    let next = 0;
+    const take = (count: number) => {
+      const items: Uint8Array[] = [];
+      for (let bytes = 0; items.length < count && next < results.length; next++) {
+        const item = toBytes(results[next] as T);
+        bytes += item.length + 16;
+        if (items.length > 0 && bytes > maxDocumentBytes) break;
+        items.push(item);
+      }
+      return new RawArray(items);
+    };
+    const firstBatch = take(batchSize);
+    const id = next < results.length && !single ? Long.fromNumber(randomInt(1, 2 ** 47)) : Long.ZERO;
+    if (!id.isZero()) this.#keep(id, { namespace: ns, take, done: () => next >= results.length, usedAt: Date.now() });
+    return { firstBatch, id, ns };
   }
 
   /** The `cursor` of a reply with the next batch. @throws CommandError CursorNotFound */
-  more(id: Long, namespace: string, batchSize?: number): Reply {
-    this.#expire();
+  more(id: Long, ns: string, batchSize?: number): Reply {
     const cursor = this.#open.get(id.toString());
-    if (!cursor || cursor.namespace !== namespace)
-      throw new CommandError('CursorNotFound', `cursor id ${id} not found`);
-    const items = take(cursor, batchSize || Number.POSITIVE_INFINITY);
+    if (!cursor || cursor.namespace !== ns) throw new CommandError('CursorNotFound', `cursor id ${id} not found`);
+    const nextBatch = cursor.take(batchSize || Number.POSITIVE_INFINITY);
     this.#open.delete(id.toString());
-    cursor.usedAt = Date.now();
-    const done = cursor.next >= cursor.results.length;
-    if (!done) this.#open.set(id.toString(), cursor);
-    return { nextBatch: new RawArray(items), id: done ? Long.ZERO : id, ns: namespace };
+    if (!cursor.done()) this.#keep(id, { ...cursor, usedAt: Date.now() });
+    return { nextBatch, id: cursor.done() ? Long.ZERO : id, ns };
   }
 
   /** Forgets a cursor; false when there was none. */
@@ -71,24 +72,11 @@ export class Cursors {
   }
 
   /** Map order is the order of last use, so both bounds look at the front only. */
-  #expire(): void {
-    const limit = Date.now() - idleMs;
-    for (const [id, cursor] of this.#open) {
-      if (cursor.usedAt >= limit && this.#open.size < maxCursors) return;
-      this.#open.delete(id);
+  #keep(id: Long, cursor: Cursor): void {
+    for (const [old, { usedAt }] of this.#open) {
+      if (usedAt >= Date.now() - idleMs && this.#open.size < maxCursors) break;
+      this.#open.delete(old);
     }
+    this.#open.set(id.toString(), cursor);
   }
-}
-
-function take(cursor: Cursor, count: number): Uint8Array[] {
-  const items: Uint8Array[] = [];
-  let bytes = 0;
-  while (items.length < count && cursor.next < cursor.results.length) {
-    const item = cursor.toBytes(cursor.results[cursor.next] as never);
-    bytes += item.length + 16;
-    if (items.length > 0 && bytes > maxDocumentBytes) break;
-    items.push(item);
-    cursor.next += 1;
-  }
-  return items;
 }

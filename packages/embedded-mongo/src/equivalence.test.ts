@@ -79,10 +79,18 @@ const paths = ['a', 'b', 'c', 's.x', 's.y', '_id'];
 const simpleFilter = fc
   .array(fc.tuple(fc.constantFrom(...paths.slice(0, 5)), condition), { maxLength: 3 })
   .map(Object.fromEntries);
-const bothOfS = fc.tuple(condition, condition).map(([x, y]) => ({ 's.x': x, 's.y': y }));
+const likely = fc.integer({ min: 0, max: 3 });
+const chosen = fc.oneof(
+  likely,
+  fc.tuple(likely, likely).map((list) => ({ $in: list })),
+  condition,
+);
+const bothOfS = fc.tuple(chosen, chosen).map(([x, y]) => ({ 's.x': x, 's.y': y }));
+const bothOfScalars = fc.tuple(chosen, chosen).map(([b, c]) => ({ b, c }));
 const filter = fc.oneof(
   { weight: 5, arbitrary: simpleFilter },
   { weight: 2, arbitrary: bothOfS },
+  { weight: 2, arbitrary: bothOfScalars },
   fc.tuple(simpleFilter, simpleFilter).map(([x, y]) => ({ $and: [x, y] })),
   fc.tuple(simpleFilter, simpleFilter).map(([x, y]) => ({ $or: [x, y] })),
   fc.tuple(condition, condition).map(([x, y]) => ({ s: { $elemMatch: { x, y } } })),

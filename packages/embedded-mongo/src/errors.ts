@@ -23,7 +23,6 @@ const codes = {
   InvalidNamespace: 73,
   IndexOptionsConflict: 85,
   IndexKeySpecsConflict: 86,
-  OperationFailed: 96,
   CannotIndexParallelArrays: 171,
   NotImplemented: 238,
   InvalidPipelineOperator: 168,

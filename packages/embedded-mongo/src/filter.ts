@@ -1,136 +1,254 @@
-import { Query } from 'mingo/query';
 import { CommandError, notImplemented } from './errors.ts';
-import { checkExpression, context } from './expressions.ts';
-import { needsExactTypes, queryOperators } from './filter-operators.ts';
-import { type Doc, isDoc, numberOf, toRegExp } from './values.ts';
+import { compileExpression } from './expressions.ts';
+import { type Interval, isPoint, keyOf, ordered, point, prefixed } from './keys.ts';
+import { reaches } from './paths.ts';
+import { bsonTag, type Doc, isDoc, isOperators, numberOf, toPlain, toRegExp, typeName, typeNames } from './values.ts';
+
+/** What every match of a filter fulfils at a path: its value, or an element of its array, has this property. */
+export interface Condition {
+  readonly path: string;
+  readonly operator: string;
+  readonly operand: unknown;
+  /** Where the keys of such values lie, in order; undefined when the operator says nothing that an index could use. */
+  readonly intervals: readonly Interval[] | undefined;
+  /** True for a part of a condition, such as one within `$elemMatch`. */
+  readonly nested: boolean;
+}
 
 /** A filter, checked and compiled once. */
 export interface Filter {
-  /** The filter with every condition written as `{ field: { $operator: operand } }`. */
-  readonly normal: Doc;
-  /** True when `test` wants documents in their exact form, because the filter asks for a certain type of number. */
-  readonly exact: boolean;
+  readonly source: Doc;
+  readonly conditions: readonly Condition[];
   /** True when the document matches. */
   test(doc: Doc): boolean;
 }
 
-const absent = new Set(['$where', '$text', '$jsonSchema', '$near', '$nearSphere', '$geoWithin', '$geoIntersects']);
+type Test = (value: unknown) => boolean;
+/** Tests the value of a subject: of a document that at a path, of an array's element itself. */
+type Probe = (subject: unknown, test: Test, expand: boolean) => boolean;
+type Note = (operator: string, operand: unknown, intervals?: readonly Interval[], nested?: boolean) => void;
+
+interface Operator {
+  readonly test: Test;
+  /** Whether the elements of an array count as values too. */
+  readonly expand?: boolean;
+  readonly intervals?: readonly Interval[] | undefined;
+}
+
+const absent = new Set(
+  (
+    '$where $text $jsonSchema $near $nearSphere $geoWithin $geoIntersects $bitsAllSet $bitsAnySet $bitsAllClear ' +
+    '$bitsAnyClear'
+  ).split(' '),
+);
+
+const bad = (message: string) => new CommandError('BadValue', message);
+const isRegex = (value: unknown) => bsonTag(value) === 'BSONRegExp';
 
 /**
- * Checks a filter (in plain form) and compiles it.
+ * Checks a filter and compiles it.
  * @param variables what `$expr` knows as `$$name`
  * @throws CommandError BadValue for an unknown operator or a wrong operand, NotImplemented for what is absent here
  */
 export function compileFilter(filter: unknown, variables: Doc = {}): Filter {
-  const found = { exact: false, plain: false };
-  const normal = normalize(filter ?? {}, found);
-  if (found.exact && found.plain) notImplemented('$type of a certain number type together with $expr');
-  const query = new Query(normal, { context, variables, scriptEnabled: false });
-  return { normal, exact: found.exact, test: (doc) => query.test(doc) };
+  const conditions: Condition[] = [];
+  const test = compile(filter ?? {}, variables, conditions, '');
+  return { source: (filter ?? {}) as Doc, conditions, test };
 }
 
-type Found = { exact: boolean; plain: boolean };
-
-function normalize(filter: unknown, found: Found): Doc {
+function compile(filter: unknown, variables: Doc, found: Condition[] | undefined, prefix: string): Test {
   if (!isDoc(filter)) throw new CommandError('TypeMismatch', 'a filter must be an object');
-  const conditions: Doc = {};
-  for (const [key, value] of Object.entries(filter)) {
+  const tests = Object.entries(filter).map(([key, value]): Test => {
     if (key === '$and' || key === '$or' || key === '$nor') {
-      if (!Array.isArray(value) || value.length === 0) {
-        throw new CommandError('BadValue', `${key} must be a nonempty array`);
-      }
-      conditions[key] = value.map((part) => normalize(part, found));
-    } else if (key === '$expr') {
-      checkExpression(value);
-      found.plain = true;
-      conditions[key] = value;
-    } else if (key === '$comment') {
-      // Only for people who read logs.
-    } else if (absent.has(key)) notImplemented(key);
-    else if (key.startsWith('$')) throw new CommandError('BadValue', `unknown top level operator: ${key}`);
-    else conditions[key] = normalizeCondition(value, found);
-  }
-  return conditions;
-}
-
-function normalizeCondition(value: unknown, found: Found): Doc {
-  if (value instanceof RegExp || (isDoc(value) && Object.hasOwn(value, '$regex'))) {
-    return isDoc(value) ? normalizeOperators(value, found) : { $regex: value };
-  }
-  if (!isDoc(value)) return isRegex(value) ? { $regex: toRegExp(value) } : { $eq: value };
-  return Object.keys(value)[0]?.startsWith('$') ? normalizeOperators(value, found) : { $eq: value };
-}
-
-function isRegex(value: unknown): boolean {
-  return value instanceof RegExp || (value as { _bsontype?: string } | null)?._bsontype === 'BSONRegExp';
-}
-
-function normalizeOperators(condition: Doc, found: Found): Doc {
-  const normal: Doc = {};
-  for (const [name, operand] of Object.entries(condition)) {
-    if (name === '$comment') continue;
-    if (name === '$options') {
-      if (!Object.hasOwn(condition, '$regex')) throw new CommandError('BadValue', '$options needs a $regex');
-      continue;
+      if (!Array.isArray(value) || value.length === 0) throw bad(`${key} must be a nonempty array`);
+      const certain = key === '$and' || (key === '$or' && value.length === 1);
+      const parts = value.map((part) => compile(part, variables, certain ? found : undefined, prefix));
+      if (key === '$and') return (doc) => parts.every((part) => part(doc));
+      return (doc) => parts.some((part) => part(doc)) === (key === '$or');
     }
+    if (key === '$expr') {
+      const compute = compileExpression(value, variables);
+      return (doc) => ![false, null, undefined, 0].includes(compute(toPlain(doc)) as null);
+    }
+    if (key === '$comment') return () => true;
+    if (absent.has(key)) notImplemented(key);
+    if (key.startsWith('$')) throw bad(`unknown top level operator: ${key}`);
+    const path = key.split('.');
+    const note: Note = (operator, operand, intervals, nested = prefix !== '') =>
+      found?.push({ path: prefix + key, operator, operand, intervals, nested });
+    const nest = (inner: unknown) => compile(inner, variables, found, `${prefix}${key}.`);
+    return compileCondition(value, (doc, test, expand) => reaches(doc, path, test, expand), note, nest);
+  });
+  return (doc) => tests.every((test) => test(doc));
+}
+
+const unnoted: Note = () => undefined;
+
+function compileCondition(condition: unknown, probe: Probe, note: Note, nest: (inner: unknown) => Test): Test {
+  if (isRegex(condition)) return compileCondition({ $regex: condition }, probe, note, nest);
+  if (!isOperators(condition)) return compileCondition({ $eq: condition }, probe, note, nest);
+  const blind = (inner: unknown) =>
+    compileCondition(inner, probe, unnoted, (filter) => compile(filter, {}, undefined, ''));
+  const tests = Object.entries(condition).map(([name, operand]): Test => {
+    switch (name) {
+      case '$comment':
+        return () => true;
+      case '$options':
+        if (!Object.hasOwn(condition, '$regex')) throw bad('$options needs a $regex');
+        return () => true;
+      case '$ne':
+      case '$nin': {
+        if (isRegex(operand)) throw bad("Can't have regex as arg to $ne.");
+        const positive = blind({ [name === '$ne' ? '$eq' : '$in']: operand });
+        return (subject) => !positive(subject);
+      }
+      case '$exists': {
+        const wanted = operand !== false && operand !== null && numberOf(operand) !== 0;
+        note(name, wanted);
+        return (subject) => probe(subject, (value) => value !== undefined, false) === wanted;
+      }
+      case '$not': {
+        if (!isRegex(operand) && !isOperators(operand)) throw bad('$not needs a regex or a document');
+        const positive = blind(operand);
+        return (subject) => !positive(subject);
+      }
+      case '$all': {
+        const list = listOf(name, operand);
+        const single: Note = (...args) => note(args[0], args[1], args[2], list.length > 1 || undefined);
+        const parts = list.map((value) => {
+          const whole = isRegex(value) || (isDoc(value) && Object.hasOwn(value, '$elemMatch'));
+          if (!whole && isOperators(value)) throw bad('cannot nest $ under $all');
+          return compileCondition(whole ? value : { $eq: value }, probe, single, nest);
+        });
+        return (subject) => parts.length > 0 && parts.every((part) => part(subject));
+      }
+      case '$elemMatch': {
+        note(name, operand);
+        const test = elementTest(operand, note, nest);
+        return (subject) => probe(subject, (value) => Array.isArray(value) && value.some(test), false);
+      }
+    }
+    const make = Object.hasOwn(operators, name) ? operators[name] : undefined;
     if (absent.has(name)) notImplemented(name);
-    if (!Object.hasOwn(queryOperators, name)) {
-      throw new CommandError('BadValue', `unknown operator: ${name}`);
-    }
-    normal[name] = normalizeOperand(name, operand, condition, found);
-  }
-  return normal;
+    if (!make) throw bad(`unknown operator: ${name}`);
+    const { test, expand = true, intervals } = make(operand, condition);
+    note(name, operand, intervals);
+    return (subject) => probe(subject, test, expand);
+  });
+  return (subject) => tests.every((test) => test(subject));
 }
 
-function normalizeOperand(name: string, operand: unknown, condition: Doc, found: Found): unknown {
-  switch (name) {
-    case '$in':
-    case '$nin':
-    case '$all':
-      if (!Array.isArray(operand)) throw new CommandError('BadValue', `${name} needs an array`);
-      return operand.map((value) => {
-        if (isRegex(value)) return toRegExp(value);
-        const nested = isDoc(value) ? Object.keys(value)[0] : undefined;
-        if (name === '$all' && nested === '$elemMatch') return normalizeOperators(value as Doc, found);
-        if (nested?.startsWith('$')) throw new CommandError('BadValue', `cannot nest $ under ${name}`);
-        return value;
-      });
-    case '$regex':
-      return toRegExp(operand, typeof condition.$options === 'string' ? condition.$options : '');
-    case '$ne':
-    case '$eq':
-      if (isRegex(operand) && name === '$ne') throw new CommandError('BadValue', "Can't have regex as arg to $ne.");
-      return operand;
-    case '$exists':
-      return typeof operand === 'boolean'
-        ? operand
-        : operand !== null && operand !== undefined && numberOf(operand) !== 0;
-    case '$size': {
-      const size = numberOf(operand);
-      if (!Number.isInteger(size) || size < 0) {
-        throw new CommandError(
-          'BadValue',
-          `Failed to parse $size. Expected a non-negative integer: ${String(operand)}`,
-        );
-      }
-      return size;
-    }
-    case '$type':
-      found.exact ||= needsExactTypes(operand);
-      return operand;
-    case '$not':
-      if (isRegex(operand)) return { $regex: toRegExp(operand) };
-      if (!isDoc(operand) || !Object.keys(operand)[0]?.startsWith('$')) {
-        throw new CommandError('BadValue', '$not needs a regex or a document');
-      }
-      return normalizeOperators(operand, found);
-    case '$elemMatch': {
-      if (!isDoc(operand)) throw new CommandError('BadValue', '$elemMatch needs an Object');
-      const first = Object.keys(operand)[0];
-      const logical = first === '$and' || first === '$or' || first === '$nor' || first === '$expr';
-      return first?.startsWith('$') && !logical ? normalizeOperators(operand, found) : normalize(operand, found);
-    }
-    default:
-      return operand;
+function elementTest(operand: unknown, note: Note, nest: (inner: unknown) => Test): Test {
+  if (!isDoc(operand)) throw bad('$elemMatch needs an Object');
+  const ofDocs = !isOperators(operand) || /^\$(and|or|nor|expr)$/.test(Object.keys(operand)[0] ?? '');
+  if (!ofDocs) {
+    const part: Note = (...args) => note(args[0], args[1], args[2], true);
+    return compileCondition(operand, (value, test) => test(value), part, nest);
   }
+  const test = nest(operand);
+  return (value) => isDoc(value) && test(value);
+}
+
+function listOf(name: string, operand: unknown): unknown[] {
+  if (!Array.isArray(operand)) throw bad(`${name} needs an array`);
+  return operand;
+}
+
+/** A test whether the key of a value lies in one of the intervals. An index holds elements instead of whole arrays. */
+function comparison(intervals: readonly Interval[], operand: unknown): Operator {
+  const test = (value: unknown) => {
+    const key = keyOf(value ?? null);
+    return intervals.some(([low, high]) => low <= key && key < high);
+  };
+  const crossesTypes = Array.isArray(operand) || /^M..Key$/.test(bsonTag(operand) ?? '');
+  return { test, intervals: crossesTypes ? undefined : intervals };
+}
+
+function matching(pattern: RegExp): Test {
+  return (value) =>
+    typeof value === 'string' ? pattern.test(value) : isRegex(value) && keyOf(value) === keyOf(pattern);
+}
+
+const operators: Record<string, (operand: unknown, condition: Doc) => Operator> = {
+  $eq: (operand) => {
+    const found = comparison([point(operand ?? null)], operand);
+    return typeof operand === 'string' ? { ...found, test: (value) => value === operand } : found;
+  },
+  $in: (operand) => {
+    const values = listOf('$in', operand);
+    if (values.some(isOperators)) throw bad('cannot nest $ under $in');
+    const patterns = values.filter(isRegex).map((pattern) => matching(toRegExp(pattern)));
+    const keys = new Set(values.filter((value) => !isRegex(value)).map((value) => keyOf(value ?? null)));
+    const bounded = patterns.length === 0 && !values.some(Array.isArray);
+    return {
+      test: (value) => keys.has(keyOf(value ?? null)) || patterns.some((test) => test(value)),
+      intervals: bounded ? [...new Map(values.map((value) => point(value ?? null))).entries()].sort() : undefined,
+    };
+  },
+  $gt: (operand) => comparison(ordered('$gt', operand), operand),
+  $gte: (operand) => comparison(ordered('$gte', operand), operand),
+  $lt: (operand) => comparison(ordered('$lt', operand), operand),
+  $lte: (operand) => comparison(ordered('$lte', operand), operand),
+  $type: (operand) => {
+    const wanted = new Set(
+      (Array.isArray(operand) ? operand : [operand]).flatMap((type) => {
+        const name = typeof type === 'string' ? type : typeNames.get(numberOf(type));
+        if (name === 'number') return ['int', 'long', 'double', 'decimal'];
+        if (name === undefined || ![...typeNames.values()].includes(name))
+          throw bad(`Unknown type name alias: ${String(type)}`);
+        return [name];
+      }),
+    );
+    return { test: (value) => value !== undefined && wanted.has(typeName(value)) };
+  },
+  $mod: (operand) => {
+    const [divisor, remainder, ...rest] = listOf('$mod', operand).map((n) => Math.trunc(numberOf(n)));
+    if (!divisor || !Number.isInteger(remainder) || rest.length > 0)
+      throw bad('malformed mod, needs to be [divisor, remainder]');
+    return {
+      test: (value) => {
+        const n = Math.trunc(numberOf(value));
+        if (typeof value === 'object' && Math.abs(n) > Number.MAX_SAFE_INTEGER)
+          notImplemented('$mod of such a large number');
+        return n % divisor === remainder;
+      },
+    };
+  },
+  $regex: (operand, { $options }) => {
+    const pattern = toRegExp(operand, typeof $options === 'string' ? $options : '');
+    const prefix = prefixOf(pattern);
+    return { test: matching(pattern), intervals: prefix ? prefixed(prefix) : undefined };
+  },
+  $size: (operand) => {
+    const size = numberOf(operand);
+    if (!Number.isInteger(size) || size < 0) throw bad(`$size needs a non-negative integer, not ${String(operand)}`);
+    return { test: (value) => Array.isArray(value) && value.length === size, expand: false };
+  },
+};
+
+/** What a string has to begin with to match a pattern such as /^abc/; empty when that is not plain to see. */
+function prefixOf(pattern: RegExp): string {
+  if (/[ims]/.test(pattern.flags) || !pattern.source.startsWith('^') || pattern.source.includes('|')) return '';
+  let prefix = '';
+  let rest = pattern.source.slice(1);
+  for (;;) {
+    const match = /^(?:[^\\^$.*+?()[\]{}|]|\\[^a-zA-Z0-9])/.exec(rest);
+    if (!match) return prefix;
+    rest = rest.slice(match[0].length);
+    if (/^[*?{]/.test(rest)) return prefix;
+    prefix += match[0].at(-1);
+  }
+}
+
+/** True when a condition holds only for documents in which the path exists. */
+export function impliesPresence({ operator, operand, intervals }: Condition): boolean {
+  if (operator === '$exists') return operand === true;
+  if (operator === '$elemMatch' || operator === '$type') return true;
+  const nothing = keyOf(null);
+  return intervals?.every(([low, high]) => nothing < low || nothing >= high) ?? false;
+}
+
+/** True when all intervals are single values. */
+export function arePoints(intervals: readonly Interval[]): boolean {
+  return intervals.every(isPoint);
 }

@@ -21,87 +21,71 @@ export function reaches(
   at = 0,
 ): boolean {
   const part = path[at];
-  if (part === undefined) {
-    if (test(value)) return true;
-    return expand && Array.isArray(value) && value.some(test);
+  if (part === undefined) return test(value) || (expand && Array.isArray(value) && value.some(test));
+  if (!Array.isArray(value)) {
+    return isDoc(value) ? reaches(field(value, part), path, test, expand, at + 1) : test(undefined);
   }
-  if (Array.isArray(value)) {
-    if (isPosition(part) && Number(part) < value.length) {
-      // An array at a position is not gone into when the path ends there, and a scalar has no fields to be missing.
-      const element: unknown = value[Number(part)];
-      if (at + 1 === path.length) {
-        if (test(element)) return true;
-      } else if ((isDoc(element) || Array.isArray(element)) && reaches(element, path, test, expand, at + 1))
-        return true;
-    }
-    return value.some((element) => isDoc(element) && reaches(element, path, test, expand, at));
+  if (isPosition(part) && Number(part) < value.length) {
+    // An array at a position is not gone into when the path ends there, and a scalar has no fields to be missing.
+    const element: unknown = value[Number(part)];
+    const last = at + 1 === path.length;
+    if (last && test(element)) return true;
+    if (!last && typeof element === 'object' && reaches(element, path, test, expand, at + 1)) return true;
   }
-  return isDoc(value) ? reaches(field(value, part), path, test, expand, at + 1) : test(undefined);
+  return value.some((element) => isDoc(element) && reaches(element, path, test, expand, at));
 }
 
-interface Walker {
-  readonly paths: readonly Path[];
-  readonly keys: unknown[][];
-  readonly multikey?: boolean[] | undefined;
+/** What has been reached of a path, and how it goes on; final without `rest`. */
+interface Head {
+  readonly value: unknown;
+  readonly rest?: Path;
 }
 
 /**
- * The keys under which an index, or a sort, on the paths knows the document: one, or with arrays one per element.
+ * The values under which an index, or a sort, on the paths knows the document: one list, or with arrays one per element.
  * A missing field counts as null, an empty array at the end of its path as undefined, as in MongoDB's own index keys.
- * @param multikey if given, set to true at the places of paths that led through an array
+ * @param through told the places of paths that lead through an array
  * @throws CommandError CannotIndexParallelArrays when two paths lead through different arrays
  */
-export function indexKeys(doc: unknown, paths: readonly Path[], multikey?: boolean[]): unknown[][] {
-  const walker: Walker = { paths, keys: [], multikey };
-  walk(
-    walker,
-    paths.map(() => doc),
-    paths.map(() => 0),
+export function valuesOf(doc: unknown, paths: readonly Path[], through?: (place: number) => void): unknown[][] {
+  return expand(
+    paths.map((rest) => ({ value: doc, rest })),
+    through,
   );
-  return walker.keys;
 }
 
-/** `values[i]` is what has been reached of path i, `at[i]` the next part to follow; -1 when the value is final. */
-function walk(walker: Walker, values: unknown[], at: number[]): void {
-  let array: unknown[] | undefined;
-  const through: number[] = [];
-  for (let i = 0; i < values.length; i++) {
-    const path = walker.paths[i] as Path;
-    let value = values[i];
-    let next = at[i] as number;
-    while (next !== -1) {
-      if (Array.isArray(value)) {
-        const part = path[next];
-        if (part === undefined || !isPosition(part)) break;
-        value = value[Number(part)];
-      } else if (next === path.length) {
-        next = -1;
-        break;
-      } else value = isDoc(value) ? field(value, path[next] as string) : undefined;
-      next += 1;
-    }
-    values[i] = next === -1 && value === undefined && at[i] !== -1 ? null : value;
-    at[i] = next;
-    if (next === -1) continue;
-    if (array !== undefined && array !== value) {
+function expand(heads: readonly Head[], through?: (place: number) => void): unknown[][] {
+  const reached = heads.map(advance);
+  const open = reached.flatMap(({ rest }, place) => (rest ? [place] : []));
+  const array = reached[open[0] ?? -1]?.value as unknown[] | undefined;
+  if (array === undefined) return [reached.map(({ value }) => value)];
+  for (const place of open) {
+    if (reached[place]?.value !== array)
       throw new CommandError('CannotIndexParallelArrays', 'cannot index parallel arrays');
-    }
-    array = value as unknown[];
-    through.push(i);
-    if (walker.multikey) walker.multikey[i] = true;
+    through?.(place);
   }
-  if (array === undefined) {
-    walker.keys.push(values);
-    return;
+  return (array.length === 0 ? [undefined] : array).flatMap((element) =>
+    expand(
+      reached.map((head) => {
+        if (!head.rest) return head;
+        if (head.rest.length === 0) return { value: element };
+        return isDoc(element) ? { value: element, rest: head.rest } : { value: null };
+      }),
+      through,
+    ),
+  );
+}
+
+/** Follows a path to its end, or to an array that it leads through. */
+function advance({ value, rest }: Head): Head {
+  let at = value;
+  for (let i = 0; rest !== undefined; i++) {
+    const part = rest[i];
+    if (Array.isArray(at)) {
+      if (part === undefined || !isPosition(part)) return { value: at, rest: rest.slice(i) };
+      at = at[Number(part)];
+    } else if (part === undefined) return { value: at === undefined ? null : at };
+    else at = isDoc(at) ? field(at, part) : undefined;
   }
-  for (const element of array.length === 0 ? [undefined] : array) {
-    const nextValues = values.slice();
-    const nextAt = at.slice();
-    for (const i of through) {
-      const final = at[i] === (walker.paths[i] as Path).length;
-      nextValues[i] = final || isDoc(element) ? element : null;
-      if (final || !isDoc(element)) nextAt[i] = -1;
-    }
-    walk(walker, nextValues, nextAt);
-  }
+  return { value: at };
 }

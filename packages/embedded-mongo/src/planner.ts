@@ -1,31 +1,28 @@
-import {
-  type Constraint,
-  constraintsOf,
-  everything,
-  type Interval,
-  impliesPresence,
-  intersect,
-  isPoint,
-  within,
-} from './bounds.ts';
 import { CommandError } from './errors.ts';
-import { compileFilter, type Filter } from './filter.ts';
-import type { Index, Range } from './index.ts';
-import { Edge, equals } from './order.ts';
+import { arePoints, type Condition, compileFilter, type Filter, impliesPresence } from './filter.ts';
+import type { Index } from './index.ts';
+import { after, type Interval, intersect, inverted, keyOf } from './keys.ts';
 import type { SortSpec } from './sort.ts';
-import { type Doc, isDoc, numberOf } from './values.ts';
+import { isDoc, numberOf } from './values.ts';
+
+/** The keys of an index from `low` up to, but without, `high`. */
+export interface Range {
+  readonly low: string;
+  readonly high: string;
+  /** How many bytes of the keys are fixed by equality: the rest gives the order. */
+  readonly fixed: number;
+}
 
 /** How an index answers a query. */
 export interface IndexScan {
   readonly index: Index;
   readonly ranges: readonly Range[];
   readonly reverse: boolean;
-  /** Places in the index's fields by which several ranges are merged to be in the order of the sort. */
-  readonly mergeBy: readonly number[];
-  /** True when the documents come in the order of the sort. */
+  /** True when the documents come in the order of the sort, and whether the ranges have to be merged for that. */
   readonly sorted: boolean;
-  /** The intervals of each field, as explain shows them. */
-  readonly bounds: Readonly<Record<string, readonly Interval[]>>;
+  readonly merged: boolean;
+  /** How many of the index's fields bound the ranges. */
+  readonly bound: number;
 }
 
 /** A scan of an index, or of the whole collection in the order of insertion. */
@@ -37,86 +34,70 @@ const maxRanges = 500;
 /**
  * Chooses the access path: most fields bound by equality, then the order of the sort, then a range.
  * @param hint an index name or key pattern, or `{ $natural: 1 }`
- * @throws CommandError BadValue when the hint names no index
+ * @throws CommandError BadValue when the hint names no index that holds every answer
  */
 export function choosePlan(indexes: readonly Index[], filter: Filter, sort: SortSpec | undefined, hint: unknown): Plan {
-  const constraints = constraintsOf(filter.normal);
-  if (hint !== undefined && hint !== null && !(isDoc(hint) && Object.keys(hint).length === 0)) {
-    return hinted(indexes, constraints, sort, hint);
-  }
+  const hinted = hint !== undefined && hint !== null && !(isDoc(hint) && Object.keys(hint).length === 0);
   let best: Plan = { reverse: false, sorted: sort === undefined };
-  let bestScore = 0;
-  for (const index of indexes) {
-    if (index.spec.hidden || !holdsAll(index, constraints)) continue;
-    const { scan, score } = scanOf(index, constraints, sort);
+  if (isDoc(hint) && Object.hasOwn(hint, '$natural')) return { ...best, reverse: numberOf(hint.$natural) === -1 };
+  let bestScore = hinted ? -1 : 0;
+  for (const index of hinted ? indexes.filter((each) => isNamed(each, hint)) : indexes) {
+    if (!holdsAll(index, filter.conditions)) continue;
+    const { scan, score } = scanOf(index, filter.conditions, sort);
     if (score > bestScore) [best, bestScore] = [scan, score];
+  }
+  if (hinted && !best.index) {
+    const message =
+      'error processing query: hint provided does not correspond to an existing index that holds every answer';
+    throw new CommandError('BadValue', message);
   }
   return best;
 }
 
-function hinted(
-  indexes: readonly Index[],
-  constraints: Map<string, Constraint[]>,
-  sort: SortSpec | undefined,
-  hint: unknown,
-): Plan {
-  if (isDoc(hint) && Object.hasOwn(hint, '$natural')) {
-    return { reverse: numberOf(hint.$natural) === -1, sorted: sort === undefined };
-  }
-  const pattern = isDoc(hint) ? JSON.stringify(Object.entries(hint).map(([k, v]) => [k, numberOf(v)])) : undefined;
-  const index = indexes.find(({ spec }) =>
-    pattern ? JSON.stringify(Object.entries(spec.key)) === pattern : spec.name === hint,
-  );
-  if (!index)
-    throw new CommandError(
-      'BadValue',
-      'error processing query: hint provided does not correspond to an existing index',
-    );
-  if (!holdsAll(index, constraints)) {
-    throw new CommandError('BadValue', 'the hinted index is partial or sparse and does not hold every answer');
-  }
-  return scanOf(index, constraints, sort).scan;
+/** True when the name, or key pattern, is that of the index. */
+export function isNamed({ spec }: Index, hint: unknown): boolean {
+  if (!isDoc(hint)) return spec.name === hint;
+  const pattern = Object.entries(hint).map(([path, direction]) => [path, numberOf(direction)]);
+  return JSON.stringify(pattern) === JSON.stringify(Object.entries(spec.key));
 }
 
 /** True when every document that could match is in the index: always, unless it is partial or sparse. */
-function holdsAll(index: Index, constraints: Map<string, Constraint[]>): boolean {
-  if (index.spec.sparse && !index.fields.some((path) => constraints.get(path)?.some(impliesPresence))) return false;
-  if (!index.partial) return true;
-  for (const [path, wanted] of constraintsOf(index.partial.normal)) {
-    const given = constraints.get(path) ?? [];
-    if (!wanted.every((each) => given.some((constraint) => implies(path, constraint, each)))) return false;
-  }
-  return Object.keys(index.partial.normal).every((key) => !key.startsWith('$') || key === '$and');
+function holdsAll({ spec, fields, partial }: Index, given: readonly Condition[]): boolean {
+  if (spec.sparse && !given.some((each) => fields.includes(each.path) && impliesPresence(each))) return false;
+  return partial?.conditions.every((wanted) => given.some((each) => implies(each, wanted))) ?? true;
 }
 
-function implies(path: string, given: Constraint, wanted: Constraint): boolean {
-  if (given.operator === wanted.operator && equals(given.operand, wanted.operand)) return true;
-  if (wanted.operator === '$exists' && wanted.operand === true) return impliesPresence(given);
-  if (!given.intervals || given.intervals.length === 0) return false;
-  if (['$eq', '$in', '$gt', '$gte', '$lt', '$lte'].includes(wanted.operator)) {
-    return wanted.intervals !== undefined && within(given.intervals, wanted.intervals);
+function implies(given: Condition, wanted: Condition): boolean {
+  if (given.path !== wanted.path) return false;
+  if (given.operator === wanted.operator && keyOf(given.operand) === keyOf(wanted.operand)) return true;
+  if (wanted.operator === '$exists') return impliesPresence(given);
+  if (!given.intervals?.length) return false;
+  if (wanted.operator === '$type') {
+    const { operator, operand } = given;
+    return (
+      operator === '$eq' &&
+      impliesPresence(given) &&
+      compileFilter({ v: { $type: wanted.operand } }).test({ v: operand })
+    );
   }
-  if (wanted.operator !== '$type' || path === '') return false;
-  const type = compileFilter({ v: { $type: wanted.operand } });
-  return !type.exact && given.intervals.every((interval) => isPoint(interval) && type.test({ v: interval.low }));
+  const common = intersect(given.intervals, wanted.intervals ?? []);
+  return given.intervals.every(([low, high]) => common.some(([from, to]) => from === low && to === high));
 }
 
-function scanOf(index: Index, constraints: Map<string, Constraint[]>, sort: SortSpec | undefined) {
-  const { bound, combinations } = boundsOf(index, constraints);
-  const equalities = bound.filter((intervals) => intervals.every(isPoint)).length;
-  const single = bound.map((intervals) => intervals.length === 1 && intervals.every(isPoint));
-  const order = sort ? orderFrom(index, sort, single, equalities, bound.length > 0) : undefined;
-  const last = bound.length > equalities ? (bound[equalities] ?? []) : undefined;
-  const ranges = combinations.flatMap((values) =>
-    (last ?? [undefined]).map((interval) => rangeOf(index, values, interval)),
-  );
+function scanOf(index: Index, conditions: readonly Condition[], sort: SortSpec | undefined) {
+  const { bound, prefixes } = boundsOf(index, conditions);
+  const equalities = bound.filter(arePoints).length;
+  const single = bound.map((intervals) => intervals.length === 1 && arePoints(intervals));
+  const order = sort && orderFrom(index, sort, single, equalities, bound.length > 0);
+  const last = bound[equalities];
+  const ranges = prefixes.flatMap((prefix) => rangesOf(prefix, last, index.directions[equalities] === 1));
   const scan: IndexScan = {
     index,
     ranges: order?.reverse ? ranges.reverse() : ranges,
     reverse: order?.reverse ?? false,
-    mergeBy: order?.places ?? [],
     sorted: sort === undefined || order !== undefined,
-    bounds: Object.fromEntries(index.fields.map((path, i) => [path, bound[i] ?? [everything]])),
+    merged: order?.merged === true && ranges.length > 1,
+    bound: bound.length,
   };
   let score = (last ? 4 : 0) + (order ? 8 : 0);
   for (let i = 0; i < equalities; i++) score += single[i] ? 10 : 9;
@@ -125,71 +106,57 @@ function scanOf(index: Index, constraints: Map<string, Constraint[]>, sort: Sort
   return { scan, score };
 }
 
-/** The intervals of the leading fields: all points but for the last, and the combinations of those points. */
-function boundsOf(index: Index, constraints: Map<string, Constraint[]>) {
+/** The intervals of the leading fields: all points but for the last, and the keys of those points put together. */
+function boundsOf(index: Index, conditions: readonly Condition[]) {
   const bound: (readonly Interval[])[] = [];
-  let combinations: unknown[][] = [[]];
+  let prefixes = [''];
   let throughArray = false;
   for (const [i, path] of index.fields.entries()) {
     const multikey = index.multikey[i] === true;
     // Two conditions on paths through one array may be met by different elements: only one of them bounds the scan.
     if (multikey && throughArray) break;
-    const lists = (constraints.get(path) ?? []).flatMap(({ intervals }) => (intervals ? [intervals] : []));
+    const lists = conditions.flatMap((each) => (each.path === path && each.intervals ? [each.intervals] : []));
     if (lists.length === 0) break;
-    const narrowest = lists.reduce((a, b) => (b.every(isPoint) && (!a.every(isPoint) || b.length < a.length) ? b : a));
-    const intervals = multikey ? narrowest : lists.reduce<readonly Interval[]>(intersect, [everything]);
-    if (intervals.some(({ low, high }) => low === everything.low && high === everything.high)) break;
+    const narrower = (a: readonly Interval[], b: readonly Interval[]) =>
+      arePoints(b) && (!arePoints(a) || b.length < a.length) ? b : a;
+    const intervals = lists.reduce(multikey ? narrower : intersect);
+    const points = arePoints(intervals);
+    if (points && prefixes.length > 1 && prefixes.length * intervals.length > maxRanges) break;
     throughArray ||= multikey;
     bound.push(intervals);
-    if (!intervals.every(isPoint)) break;
-    if (combinations.length * intervals.length > maxRanges && combinations.length > 1) {
-      bound.pop();
-      break;
-    }
-    const ordered = index.directions[i] === 1 ? intervals : intervals.toReversed();
-    combinations = combinations.flatMap((values) => ordered.map(({ low }) => [...values, low]));
+    if (!points) break;
+    const ascending = index.directions[i] === 1;
+    const keys = intervals.map(([low]) => (ascending ? low : inverted(low)));
+    if (!ascending) keys.reverse();
+    prefixes = prefixes.flatMap((prefix) => keys.map((key) => prefix + key));
   }
-  return { bound, combinations };
+  return { bound, prefixes };
 }
 
-/** How the index gives the order of the sort, if it does. */
+function rangesOf(prefix: string, intervals: readonly Interval[] | undefined, ascending: boolean): Range[] {
+  const fixed = prefix.length;
+  if (!intervals) return [{ low: prefix, high: prefix === '' ? '\xff' : after(prefix), fixed }];
+  if (ascending) return intervals.map(([low, high]) => ({ low: prefix + low, high: prefix + high, fixed }));
+  // In descending order what lies behind a key lies before its inversion.
+  const turned = (edge: string) => prefix + after(inverted(edge));
+  return intervals.map(([low, high]) => ({ low: turned(high), high: turned(low), fixed })).reverse();
+}
+
+/** How the index gives the order of the sort, if it does: from the first field that has several values, or behind all. */
 function orderFrom(index: Index, sort: SortSpec, single: boolean[], equalities: number, bounded: boolean) {
-  const places: number[] = [];
-  let sense = 0;
-  let at = 0;
-  for (const [path, direction] of Object.entries(sort)) {
-    const fixed = index.fields.indexOf(path);
-    if (fixed !== -1 && single[fixed] && !index.multikey[fixed]) continue;
-    while (at < equalities && index.fields[at] !== path) at += 1;
-    if (index.fields[at] !== path || (bounded && index.multikey[at])) return undefined;
-    const here = direction * (index.directions[at] as number);
-    if (sense !== 0 && here !== sense) return undefined;
-    sense = here;
-    places.push(at);
-    at += 1;
+  const fixed = (path: string) => single[index.fields.indexOf(path)] && !index.multikey[index.fields.indexOf(path)];
+  const wanted = Object.entries(sort).filter(([path]) => !fixed(path));
+  const first = single.indexOf(false);
+  for (const start of new Set([first === -1 ? equalities : Math.min(first, equalities), equalities])) {
+    const senses = new Set<number>();
+    let at = start;
+    const fits = wanted.every(([path, direction]) => {
+      while (single[at] && index.fields[at] !== path) at += 1;
+      senses.add(direction * (index.directions[at] ?? 0));
+      at += 1;
+      return index.fields[at - 1] === path && !(bounded && index.multikey[at - 1]);
+    });
+    if (fits && senses.size <= 1) return { reverse: senses.has(-1), merged: start === equalities && start !== first };
   }
-  return { reverse: sense === -1, places };
-}
-
-function rangeOf(index: Index, values: readonly unknown[], interval: Interval | undefined): Range {
-  if (!interval) return { low: { values, inclusive: true }, high: { values, inclusive: true } };
-  const low = { values: [...values, interval.low], inclusive: interval.lowInclusive };
-  const high = { values: [...values, interval.high], inclusive: interval.highInclusive };
-  return index.directions[values.length] === 1 ? { low, high } : { low: high, high: low };
-}
-
-/** An interval as MongoDB's explain writes it. */
-export function intervalText({ low, lowInclusive, high, highInclusive }: Interval): string {
-  const text = (value: unknown, none: string) =>
-    value instanceof Edge
-      ? value.rank === -10 || value.rank === 1000
-        ? none
-        : `type<${value.rank}>`
-      : (JSON.stringify(value) ?? 'undefined');
-  return `${lowInclusive ? '[' : '('}${text(low, 'MinKey')}, ${text(high, 'MaxKey')}${highInclusive ? ']' : ')'}`;
-}
-
-/** The bounds of a scan as explain shows them. */
-export function boundsText(scan: IndexScan): Doc {
-  return Object.fromEntries(Object.entries(scan.bounds).map(([path, list]) => [path, list.map(intervalText)]));
+  return undefined;
 }

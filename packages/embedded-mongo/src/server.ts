@@ -1,10 +1,9 @@
 import { createServer, type Socket } from 'node:net';
-import { Changes } from './changes.ts';
 import { type ServerState, serve } from './connection.ts';
 import { Cursors } from './cursors.ts';
-import type { Log } from './journal.ts';
-import { Store } from './store.ts';
-import { removeExpired } from './ttl.ts';
+import { compileFilter } from './filter.ts';
+import { runQuery } from './query.ts';
+import { type Log, Store } from './store.ts';
 
 const loopback = ['127.0.0.1', '::1', 'localhost'];
 const loopbackPeers = /^(?:::ffff:)?127\.|^::1$/;
@@ -66,34 +65,42 @@ export async function startServer(options: ServerOptions = {}): Promise<Embedded
       server.listen(port, host, resolve);
     });
   } catch (error) {
-    await store.close();
+    store.close();
     throw error;
   }
   const bound = server.address();
   state.port = typeof bound === 'object' && bound ? bound.port : port;
   const ttl = setInterval(() => {
-    const changes = new Changes();
-    const removed = removeExpired(store, Date.now(), changes);
-    store.commit(changes).catch((error: unknown) => log(`${removed} expired documents stay: ${String(error)}`));
+    try {
+      store.transaction(() => removeExpired(store, Date.now()));
+    } catch (error) {
+      log(`expired documents stay: ${String(error)}`);
+    }
   }, ttlIntervalMs).unref();
-
-  let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     clearInterval(ttl);
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of sockets) socket.destroy();
     await closed;
-    await store.close();
-  };
-  const closeOnce = (): Promise<void> => {
-    closing ??= close();
-    return closing;
+    store.close();
   };
   const shownHost = host === '::1' ? '[::1]' : host;
   return {
     uri: `mongodb://${shownHost}:${state.port}`,
     port: state.port,
-    close: closeOnce,
-    [Symbol.asyncDispose]: closeOnce,
+    close,
+    [Symbol.asyncDispose]: close,
   };
+}
+
+/** Removes the documents whose time (TTL) has come. */
+function removeExpired(store: Store, now: number): void {
+  for (const collection of store.collections) {
+    for (const { spec } of collection.indexes) {
+      if (spec.expireAfterSeconds === undefined) continue;
+      const [path = ''] = Object.keys(spec.key);
+      const filter = compileFilter({ [path]: { $lte: new Date(now - spec.expireAfterSeconds * 1000) } });
+      for (const doc of runQuery(collection, { filter }).docs) collection.remove(doc);
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import { CommandError, notImplemented } from './errors.ts';
-import { compare } from './order.ts';
-import { indexKeys } from './paths.ts';
+import { compareKeys, inverted, keyOf } from './keys.ts';
+import { type Path, valuesOf } from './paths.ts';
 import { isDoc, numberOf } from './values.ts';
 
 /** Fields in the order of their weight, 1 ascending and -1 descending. */
@@ -14,26 +14,28 @@ export function parseSort(sort: unknown): SortSpec | undefined {
   for (const [path, direction] of Object.entries(sort)) {
     if (isDoc(direction)) notImplemented('sort by $meta');
     const n = numberOf(direction);
-    if (n !== 1 && n !== -1) {
-      throw new CommandError(
-        'BadValue',
-        `$sort key ordering must be 1 (for ascending) or -1 (for descending): ${path}`,
-      );
+    if ((n !== 1 && n !== -1) || path.startsWith('$')) {
+      const message = `$sort takes fields with 1 (for ascending) or -1 (for descending), not ${path}`;
+      throw new CommandError('BadValue', message);
     }
-    if (path === '$natural') throw new CommandError('BadValue', 'use hint for $natural');
-    if (path.startsWith('$')) throw new CommandError('BadValue', `sort field names may not start with '$': ${path}`);
     spec[path] = n;
   }
   return Object.keys(spec).length === 0 ? undefined : spec;
 }
 
-/** Compares two keys of the same fields, each with its direction. */
-export function compareKeys(a: readonly unknown[], b: readonly unknown[], directions: readonly number[]): number {
-  for (let i = 0; i < directions.length; i++) {
-    const order = compare(a[i], b[i]);
-    if (order !== 0) return order * (directions[i] as number);
-  }
-  return 0;
+/** The keys of a document for an index, or a sort, on the paths in the directions. */
+export function keysOf(
+  doc: unknown,
+  paths: readonly Path[],
+  directions: readonly number[],
+  through?: (place: number) => void,
+): string[] {
+  return valuesOf(doc, paths, through).map((values) => joined(values, directions));
+}
+
+/** One key of several values. */
+export function joined(values: readonly unknown[], directions: readonly number[]): string {
+  return values.map((value, i) => (directions[i] === 1 ? keyOf(value) : inverted(keyOf(value)))).join('');
 }
 
 /**
@@ -44,10 +46,8 @@ export function orderOf<T>(items: readonly T[], spec: SortSpec, docOf: (item: T)
   const directions = Object.values(spec);
   const paths = Object.keys(spec).map((path) => path.split('.'));
   const keyed = items.map((item) => {
-    const keys = indexKeys(docOf(item), paths);
-    let least = keys[0] as unknown[];
-    for (const key of keys) if (compareKeys(key, least, directions) < 0) least = key;
-    return { item, key: least };
+    const keys = keysOf(docOf(item), paths, directions);
+    return { item, key: keys.toSorted()[0] as string };
   });
-  return keyed.sort((a, b) => compareKeys(a.key, b.key, directions)).map(({ item }) => item);
+  return keyed.sort((a, b) => compareKeys(a.key, b.key)).map(({ item }) => item);
 }

@@ -1,42 +1,55 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
-import { type Binary, deserialize } from 'bson';
-import { type Changes, encodeCatalog, encodePut, entryKinds } from './changes.ts';
-import { Collection } from './collection.ts';
+import path from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { deserialize } from 'bson';
+import { type CatalogEntry, Collection } from './collection.ts';
 import { CommandError } from './errors.ts';
-import type { IndexSpec } from './index.ts';
-import { Journal, type Log } from './journal.ts';
-import { lockFolder } from './lock.ts';
+import { idIndex } from './index.ts';
 
-/** A journal below this size, in bytes, is not worth a compaction. */
-const compactFrom = 32 * 1024 * 1024;
-/** A journal is compacted when it is so many times the size of the live documents. */
-const compactRatio = 4;
+/** Takes what an operator should know. */
+export type Log = (message: string) => void;
 
-/** All databases: collections in memory and, with a folder, the journal that makes them durable. */
+/** The disk is told to keep what was written at most this often; the kernel has it before a client's reply. */
+const syncEveryMs = 50;
+const maxStatements = 2_000;
+/** SQLite's numbers of errors. */
+const locked = 5;
+const full = 13;
+
+/**
+ * All databases, in one SQLite file, or in memory. A command is one transaction in its write-ahead log and acknowledged
+ * after that is written: it survives `kill -9`. The log goes to the disk in the background at most every 50 ms, so a
+ * power cut can cost that much. SQLite's lock, which ends with the process, keeps other servers out.
+ */
 export class Store {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
   readonly #collections = new Map<string, Collection>();
-  readonly #journal: Journal | undefined;
-  readonly #unlock: () => void;
-  readonly #log: Log;
-  #lastNumber = 0;
-  #compaction: Promise<void> | undefined;
-  #compactFrom = compactFrom;
+  readonly #log: number | undefined;
+  #syncTimer: NodeJS.Timeout | undefined;
 
   /** @param dir where the data is kept; memory only when absent @throws Error when another server uses the folder */
   constructor(dir: string | undefined, log: Log) {
-    this.#log = log;
-    if (dir === undefined) {
-      this.#unlock = () => undefined;
-      return;
-    }
-    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-    this.#unlock = lockFolder(dir);
+    if (dir !== undefined) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const file = dir === undefined ? ':memory:' : path.join(dir, 'data.sqlite');
+    if (dir !== undefined && fs.existsSync(path.join(dir, 'journal')))
+      log('the journal of an older version is not read');
+    this.#db = new DatabaseSync(file);
     try {
-      this.#journal = this.#load(dir);
+      this.#db.exec(
+        'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ' +
+          'PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 4194304; BEGIN IMMEDIATE; ' +
+          'CREATE TABLE IF NOT EXISTS catalog (number INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL); COMMIT',
+      );
+      this.#load();
+      if (dir !== undefined) this.#log = fs.openSync(`${file}-wal`, 'r+');
     } catch (error) {
-      this.#unlock();
-      throw error;
+      this.#db.close();
+      const inUse = (error as { errcode?: number }).errcode === locked;
+      throw new Error(inUse ? `${dir} is in use by another server` : `${file}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 
@@ -51,141 +64,108 @@ export class Store {
   }
 
   /** The collection, made if it does not exist. @throws CommandError InvalidNamespace */
-  ensure(namespace: string, changes: Changes): Collection {
-    return this.#collections.get(namespace) ?? this.create(namespace, changes);
-  }
-
-  /** Makes a collection. @throws CommandError NamespaceExists, InvalidNamespace */
-  create(namespace: string, changes: Changes): Collection {
-    const dot = namespace.indexOf('.');
-    const [database, name] = [namespace.slice(0, dot), namespace.slice(dot + 1)];
-    if (this.#collections.has(namespace)) {
-      throw new CommandError('NamespaceExists', `Collection ${namespace} already exists.`);
-    }
-    if (
-      name === '' ||
-      /[$\0]/.test(name) ||
-      name.startsWith('.') ||
-      name.startsWith('system.') ||
-      namespace.length > 255
-    ) {
-      throw new CommandError('InvalidNamespace', `Invalid collection name: ${namespace}`);
-    }
-    if (database === '' || database.length > 63 || /[/\\. "$*<>:|?\0]/.test(database)) {
-      throw new CommandError('InvalidNamespace', `Invalid database name: ${database}`);
-    }
-    const collection = new Collection(
-      this.#lastNumber + 1,
-      namespace,
-      Buffer.from(randomUUID().replaceAll('-', ''), 'hex'),
-    );
-    this.#lastNumber = collection.number;
+  ensure(namespace: string): Collection {
+    const found = this.#collections.get(namespace);
+    if (found) return found;
+    checkNamespace(namespace);
+    const entry: CatalogEntry = { namespace, uuid: randomUUID().replaceAll('-', ''), lastIndex: 0, indexes: [] };
+    const { lastInsertRowid } = this.#prepare('INSERT INTO catalog (entry) VALUES (?)').run(Buffer.alloc(0));
+    const collection = new Collection(this.#prepare, Number(lastInsertRowid), entry);
+    collection.create();
+    collection.createIndex(idIndex);
     this.#collections.set(namespace, collection);
-    changes.add(createEntry(collection), () => this.#collections.delete(namespace));
     return collection;
   }
 
   /** Drops a collection with its indexes. */
-  drop(collection: Collection, changes: Changes): void {
+  drop(collection: Collection): void {
+    collection.drop();
     this.#collections.delete(collection.namespace);
-    changes.add(encodeCatalog({ do: 'drop', number: collection.number }), () =>
-      this.#collections.set(collection.namespace, collection),
-    );
   }
 
-  /** Renames a collection; the new name has to be free. */
-  rename(collection: Collection, namespace: string, changes: Changes): void {
-    const before = collection.namespace;
-    this.#move(collection, namespace);
-    changes.add(encodeCatalog({ do: 'rename', number: collection.number, namespace }), () =>
-      this.#move(collection, before),
-    );
+  /** Does something as a whole or not at all. @throws CommandError when it throws, or could not be written */
+  transaction<T>(run: () => T): T {
+    return this.#whole('BEGIN', 'COMMIT', 'ROLLBACK', run);
   }
 
-  /** Resolves when the changes of a command are in the journal. @throws CommandError when they could not be written */
-  async commit(changes: Changes): Promise<void> {
-    if (!this.#journal || changes.entries.length === 0) return;
-    await this.#journal.commit(changes);
-    this.#compactIfWorthwhile(this.#journal);
+  /** Does a part of a transaction as a whole or not at all. */
+  attempt<T>(run: () => T): T {
+    return this.#whole('SAVEPOINT part', 'RELEASE part', 'ROLLBACK TO part; RELEASE part', run);
   }
 
-  /** Writes what waits and gives the folder back. */
-  async close(): Promise<void> {
-    await this.#compaction;
-    this.#journal?.close();
-    this.#unlock();
+  /** Gives the folder back. */
+  close(): void {
+    if (!this.#db.isOpen) return;
+    clearTimeout(this.#syncTimer);
+    this.#db.close();
+    if (this.#log !== undefined) fs.closeSync(this.#log);
   }
 
-  #move(collection: Collection, namespace: string): void {
-    this.#collections.delete(collection.namespace);
-    collection.namespace = namespace;
-    this.#collections.set(namespace, collection);
-  }
-
-  #load(dir: string): Journal {
-    const byNumber = new Map<number, { collection: Collection; specs: IndexSpec[] }>();
-    const journal = Journal.open(
-      dir,
-      (entry) => this.#replay(Buffer.from(entry.buffer, entry.byteOffset, entry.length), byNumber),
-      this.#log,
-    );
-    for (const { collection, specs } of byNumber.values()) {
-      collection.restored(specs);
-      this.#collections.set(collection.namespace, collection);
-    }
-    return journal;
-  }
-
-  #replay(entry: Buffer, byNumber: Map<number, { collection: Collection; specs: IndexSpec[] }>): void {
-    if (entry[0] !== entryKinds.catalog) {
-      const bytes = entry[0] === entryKinds.put ? new Uint8Array(entry.subarray(13)) : undefined;
-      byNumber.get(entry.readUInt32LE(1))?.collection.restore(entry.readDoubleLE(5), bytes);
-      return;
-    }
-    const change = deserialize(entry.subarray(1), { bsonRegExp: true });
-    const number = change.number as number;
-    const known = byNumber.get(number);
-    this.#lastNumber = Math.max(this.#lastNumber, number);
-    if (change.do === 'create') {
-      const collection = new Collection(number, change.namespace as string, (change.uuid as Binary).value());
-      byNumber.set(number, { collection, specs: (change.indexes as IndexSpec[]) ?? [] });
-    } else if (!known) return;
-    else if (change.do === 'drop') byNumber.delete(number);
-    else if (change.do === 'rename') known.collection.namespace = change.namespace as string;
-    else {
-      // A snapshot may hold what the changes behind it tell again, so both verbs have to bear repetition.
-      const name = change.do === 'createIndex' ? (change.spec as IndexSpec).name : change.name;
-      known.specs = known.specs.filter((spec) => spec.name !== name);
-      if (change.do === 'createIndex') known.specs.push(change.spec as IndexSpec);
+  #whole<T>(begin: string, commit: string, rollback: string, run: () => T): T {
+    this.#db.exec(begin);
+    try {
+      const result = run();
+      this.#db.exec(commit);
+      this.#syncSoon();
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec(rollback);
+      this.#load();
+      const { code, errcode = 0, message } = error as Error & { code?: string; errcode?: number };
+      if (code !== 'ERR_SQLITE_ERROR') throw error;
+      if (!this.#db.isTransaction) this.#shorten();
+      throw new CommandError(
+        errcode === full ? 'OutOfDiskSpace' : 'InternalError',
+        `the write was not done: ${message}`,
+      );
     }
   }
 
-  #compactIfWorthwhile(journal: Journal): void {
-    if (this.#compaction || journal.size < this.#compactFrom) return;
-    const live = this.collections.reduce((total, { bytes, docs }) => total + bytes + docs.size * 25, 0);
-    if (journal.size < compactRatio * live) return;
-    this.#compaction = journal
-      .compact(this.#snapshot())
-      .catch((error: unknown) => {
-        this.#compactFrom = journal.size * 2;
-        this.#log(`compaction failed, the journal stays as it is: ${String(error)}`);
-      })
-      .finally(() => {
-        this.#compaction = undefined;
-      });
+  /** Writes the log into the file and empties it, which may make room after a write that found none. */
+  #shorten(): void {
+    try {
+      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // The next write will say so.
+    }
   }
 
-  *#snapshot(): Generator<Uint8Array> {
-    const collections = this.collections;
-    yield* collections.map(createEntry);
-    for (const { number, docs } of collections) {
-      for (const doc of docs.values()) yield encodePut(number, doc.id, doc.bytes);
+  #prepare = (sql: string): StatementSync => {
+    const found = this.#statements.get(sql);
+    if (found) return found;
+    const statement = this.#db.prepare(sql);
+    // A scan of an index may run beside others of the same text, so it has a statement of its own.
+    if (sql.startsWith('SELECT i.key')) return statement;
+    if (this.#statements.size >= maxStatements) this.#statements.clear();
+    this.#statements.set(sql, statement);
+    return statement;
+  };
+
+  #load(): void {
+    this.#collections.clear();
+    for (const { number, entry } of this.#prepare('SELECT number, entry FROM catalog').all()) {
+      const known = deserialize(entry as Uint8Array, { bsonRegExp: true }) as CatalogEntry;
+      this.#collections.set(known.namespace, new Collection(this.#prepare, number as number, known));
     }
+  }
+
+  #syncSoon(): void {
+    const log = this.#log;
+    if (log === undefined) return;
+    this.#syncTimer ??= setTimeout(() => {
+      this.#syncTimer = undefined;
+      fs.fdatasync(log, () => undefined);
+    }, syncEveryMs).unref();
   }
 }
 
-function createEntry(collection: Collection): Uint8Array {
-  const { number, namespace, uuid, indexes } = collection;
-  const specs = indexes.slice(1).map(({ spec }) => spec);
-  return encodeCatalog({ do: 'create', number, namespace, uuid, indexes: specs });
+function checkNamespace(namespace: string): void {
+  const dot = namespace.indexOf('.');
+  const [database, name] = [namespace.slice(0, dot), namespace.slice(dot + 1)];
+  if (name === '' || /[$\0]|^\.|^system\./.test(name) || namespace.length > 255) {
+    throw new CommandError('InvalidNamespace', `Invalid collection name: ${namespace}`);
+  }
+  if (database === '' || database.length > 63 || /[/\\. "$*<>:|?\0]/.test(database)) {
+    throw new CommandError('InvalidNamespace', `Invalid database name: ${database}`);
+  }
 }

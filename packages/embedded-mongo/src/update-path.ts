@@ -1,7 +1,7 @@
 import { CommandError } from './errors.ts';
 import { compileFilter, type Filter } from './filter.ts';
 import { isPosition, type Path } from './paths.ts';
-import { type Doc, field, isDoc, setField, toPlain } from './values.ts';
+import { type Doc, field, isDoc, setField } from './values.ts';
 
 const maxPadding = 100_000;
 
@@ -18,26 +18,16 @@ export interface Place {
  */
 export function placeOf(doc: Doc, path: Path, create: boolean): Place | undefined {
   let parent: unknown = doc;
-  let name = '';
   for (const [i, key] of path.entries()) {
-    const viable = isDoc(parent) || (Array.isArray(parent) && isPosition(key));
-    if (!viable) {
+    if (!isDoc(parent) && !(Array.isArray(parent) && isPosition(key))) {
       if (!create) return undefined;
-      throw new CommandError(
-        'PathNotViable',
-        `Cannot create field '${key}' in element {${name}: ${JSON.stringify(parent)}}`,
-      );
+      const shown = `{${path[i - 1] ?? ''}: ${JSON.stringify(parent)}}`;
+      throw new CommandError('PathNotViable', `Cannot create field '${key}' in element ${shown}`);
     }
-    const container = parent as Doc | unknown[];
-    if (i === path.length - 1) return { parent: container, key };
-    let next = read({ parent: container, key });
-    if (next === undefined) {
-      if (!create) return undefined;
-      next = {};
-      put({ parent: container, key }, next);
-    }
-    parent = next;
-    name = key;
+    const place = { parent: parent as Doc | unknown[], key };
+    if (i === path.length - 1) return place;
+    if (read(place) === undefined && create) put(place, {});
+    parent = read(place);
   }
   return undefined;
 }
@@ -82,26 +72,19 @@ export function compileArrayFilters(filters: unknown, paths: readonly string[]):
     if (name === undefined || !/^[a-z][a-zA-Z0-9]*$/.test(name)) {
       throw new CommandError('BadValue', 'an array filter needs an identifier that begins with a lowercase letter');
     }
-    if (compiled.has(name))
-      throw new CommandError(
-        'FailedToParse',
-        `Found multiple array filters with the same top-level field name ${name}`,
-      );
-    if (!paths.some((path) => path.includes(`$[${name}]`))) {
-      throw new CommandError('FailedToParse', `The array filter for identifier '${name}' was not used in the update`);
+    if (compiled.has(name) || !paths.some((path) => path.includes(`$[${name}]`))) {
+      const message = `The array filter for identifier '${name}' was given twice, or not used in the update`;
+      throw new CommandError('FailedToParse', message);
     }
-    compiled.set(name, compileFilter(toPlain(filter)));
+    compiled.set(name, compileFilter(filter));
   }
   return compiled;
 }
 
 function firstField(filter: unknown): string | undefined {
   if (!isDoc(filter)) return undefined;
-  for (const [key, value] of Object.entries(filter)) {
-    if (!key.startsWith('$')) return key;
-    if (Array.isArray(value)) return value.map(firstField).find((name) => name !== undefined);
-  }
-  return undefined;
+  const [[key = '', value] = []] = Object.entries(filter);
+  return key.startsWith('$') && Array.isArray(value) ? firstField(value[0]) : key;
 }
 
 /** The paths without positional operators that a path with them means in this document. */
@@ -111,51 +94,38 @@ export function expandPath(doc: Doc, path: Path, positions: Positions): Path[] {
   const before = path.slice(0, at);
   const place = placeOf(doc, before, false);
   const array = place && read(place);
-  const operator = path[at] as string;
   if (!Array.isArray(array)) {
-    throw new CommandError(
-      'BadValue',
-      `The path '${before.join('.')}' must exist in the document in order to apply array updates.`,
-    );
+    const message = `The path '${before.join('.')}' must exist in the document in order to apply array updates.`;
+    throw new CommandError('BadValue', message);
   }
-  const chosen: number[] = [];
-  if (operator === '$') {
-    const position = positions.filter ? matchedPosition(positions.filter.normal, toPlain(doc) as Doc, before) : -1;
-    if (position === -1)
-      throw new CommandError('BadValue', 'The positional operator did not find the match needed from the query.');
-    chosen.push(position);
-  } else if (operator === '$[]') chosen.push(...array.keys());
-  else {
-    const name = /^\$\[(.+)\]$/.exec(operator)?.[1];
-    const filter = name === undefined ? undefined : positions.arrayFilters.get(name);
-    if (!filter || name === undefined) {
-      throw new CommandError(
-        'BadValue',
-        `No array filter found for identifier '${name ?? operator}' in path '${path.join('.')}'`,
-      );
-    }
-    array.forEach((element, i) => {
-      if (filter.test({ [name]: filter.exact ? element : toPlain(element) })) chosen.push(i);
-    });
-  }
+  const chosen = [...array.keys()].filter(chooser(array, path, at, positions));
   return chosen.flatMap((position) => expandPath(doc, [...before, String(position), ...path.slice(at + 1)], positions));
 }
 
-/** The position of the first element of the array by which the filter matched the document, or -1. */
-export function matchedPosition(filter: Doc, doc: Doc, path: Path): number {
-  const place = placeOf(doc, path, false);
-  const array = place && read(place);
-  const tests = elementTests(filter, path.join('.'));
-  if (!Array.isArray(array) || tests.length === 0) return -1;
-  const all = array.findIndex((element) => tests.every((test) => test(element)));
-  return all === -1 ? array.findIndex((element) => tests[0]?.(element)) : all;
+/** Tells which positions of the array the operator at a place of the path stands for. */
+function chooser(array: unknown[], path: Path, at: number, positions: Positions): (position: number) => boolean {
+  if (path[at] === '$[]') return () => true;
+  if (path[at] === '$') {
+    const position = matchedPosition(positions.filter, array, path.slice(0, at).join('.'));
+    return (each) => each === position;
+  }
+  const name = /^\$\[(.+)\]$/.exec(path[at] ?? '')?.[1] ?? '';
+  const filter = positions.arrayFilters.get(name);
+  if (!filter) {
+    throw new CommandError('BadValue', `No array filter found for identifier '${name}' in path '${path.join('.')}'`);
+  }
+  return (each) => filter.test({ [name]: array[each] });
 }
 
-function elementTests(filter: Doc, path: string): ((element: unknown) => boolean)[] {
-  return Object.entries(filter).flatMap(([key, condition]) => {
-    if (key === '$and') return (condition as Doc[]).flatMap((part) => elementTests(part, path));
-    if (key !== path && !key.startsWith(`${path}.`)) return [];
-    const test = compileFilter({ [`v${key.slice(path.length)}`]: condition });
-    return [(element: unknown) => test.test({ v: [element] })];
-  });
+/** The position of the first element of the array by which the filter matched the document. @throws CommandError */
+function matchedPosition(filter: Filter | undefined, array: unknown[], path: string): number {
+  const conditions = filter?.conditions.filter((each) => `${each.path}.`.startsWith(`${path}.`)) ?? [];
+  const filters = conditions.map((each) =>
+    compileFilter({ [`v${each.path.slice(path.length)}`]: { [each.operator]: each.operand } }),
+  );
+  const fits = (tests: Filter[]) => array.findIndex((element) => tests.every((test) => test.test({ v: [element] })));
+  const all = filters.length > 0 ? fits(filters) : -1;
+  const position = all === -1 && filters.length > 1 ? fits(filters.slice(0, 1)) : all;
+  if (position !== -1) return position;
+  throw new CommandError('BadValue', 'The positional operator did not find the match needed from the query.');
 }

@@ -1,31 +1,49 @@
+import { ObjectId } from 'bson';
+import type { Stored } from './collection.ts';
 import { CommandError } from './errors.ts';
 import type { Filter } from './filter.ts';
-import { equals, rank } from './order.ts';
-import { aggregate, checkPipeline, type Surroundings } from './stages.ts';
+import { equals } from './keys.ts';
+import { compilePipeline, type Surroundings } from './stages.ts';
 import { updateOperators } from './update-operators.ts';
-import { compileArrayFilters, expandPath, type Place, placeOf, put } from './update-path.ts';
-import { cloneValue, type Doc, field, isDoc, setField, toPlain } from './values.ts';
+import { compileArrayFilters, expandPath, placeOf, put } from './update-path.ts';
+import {
+  bsonTag,
+  cloneValue,
+  type Doc,
+  field,
+  isDoc,
+  isOperators,
+  numberOf,
+  setField,
+  toPlain,
+  write,
+} from './values.ts';
 
 /** An update, checked once. */
 export interface Update {
   /** True when it puts a whole document in the other's place. */
   readonly replaces: boolean;
-  /** The changed copy of a document in exact form. @throws CommandError when the update does not fit the document */
+  /** The changed copy of a document. @throws CommandError when the update does not fit the document */
   apply(doc: Doc, inserting: boolean): Doc;
+}
+
+interface Step {
+  readonly name: string;
+  readonly path: string;
+  readonly operand: unknown;
 }
 
 const pipelineStages = new Set(['$addFields', '$set', '$project', '$unset', '$replaceRoot', '$replaceWith']);
 
 /**
  * Checks an update: a replacement, operators, or a pipeline.
- * @param update in exact form
  * @param filter the filter that chooses the documents, for the positional operator
  * @throws CommandError FailedToParse for an unknown modifier, ConflictingUpdateOperators for paths in each other's way
  */
 export function compileUpdate(update: unknown, filter: Filter, arrayFilters: unknown, around: Surroundings): Update {
   if (Array.isArray(update)) return pipelineUpdate(update, around);
   if (!isDoc(update)) throw new CommandError('FailedToParse', 'an update must be a document or a pipeline');
-  if (!Object.keys(update)[0]?.startsWith('$')) return replacement(update);
+  if (!isOperators(update)) return replacement(update);
   const steps = stepsOf(update);
   const paths = steps.map(({ path }) => path);
   checkConflicts([...paths, ...steps.flatMap(({ name, operand }) => (name === '$rename' ? [String(operand)] : []))]);
@@ -45,132 +63,106 @@ export function compileUpdate(update: unknown, filter: Filter, arrayFilters: unk
   };
 }
 
-interface Step {
-  readonly name: string;
-  readonly path: string;
-  readonly operand: unknown;
-}
-
 /** The single changes in the order in which MongoDB makes them: by path, which is the order of the fields they add. */
 function stepsOf(update: Doc): Step[] {
-  const steps: Step[] = [];
-  for (const [name, fields] of Object.entries(update)) {
+  const steps = Object.entries(update).flatMap(([name, fields]) => {
     if (!Object.hasOwn(updateOperators, name)) {
       const message = `Unknown modifier: ${name}. Expected a valid update modifier or pipeline-style update specified as an array`;
       throw new CommandError('FailedToParse', message);
     }
-    if (!isDoc(fields))
-      throw new CommandError('FailedToParse', `Modifiers operate on fields but we found another type for ${name}`);
-    for (const [path, operand] of Object.entries(fields)) {
+    if (!isDoc(fields)) throw new CommandError('FailedToParse', `Modifiers operate on fields, not so that of ${name}`);
+    return Object.entries(fields).map(([path, operand]): Step => {
       checkPath(path);
-      if (name === '$rename') {
-        if (typeof operand !== 'string')
-          throw new CommandError('BadValue', `The 'to' field for $rename must be a string: ${path}`);
-        checkPath(operand);
-      }
-      steps.push({ name, path, operand });
-    }
-  }
+      if (name === '$rename') checkPath(operand);
+      return { name, path, operand };
+    });
+  });
   return steps.sort((a, b) => comparePaths(a.path.split('.'), b.path.split('.')));
 }
 
-function checkPath(path: string): void {
-  const parts = path.split('.');
-  if (parts.includes('')) throw new CommandError('BadValue', `The update path '${path}' contains an empty field name`);
-  if (parts[0]?.startsWith('$')) {
-    throw new CommandError(
-      'DollarPrefixedFieldName',
-      `The dollar ($) prefixed field '${parts[0]}' in '${path}' is not allowed`,
-    );
+function checkPath(path: unknown): void {
+  if (typeof path !== 'string' || path.split('.').includes('')) {
+    throw new CommandError('BadValue', `The update path '${String(path)}' contains an empty field name`);
   }
+  if (path.startsWith('$')) refuseDollar(path);
+}
+
+function refuseDollar(name: string): never {
+  throw new CommandError('DollarPrefixedFieldName', `The dollar ($) prefixed field '${name}' is not allowed here`);
 }
 
 function comparePaths(a: string[], b: string[]): number {
-  for (const [i, part] of a.entries()) {
-    const other = b[i];
-    if (other === undefined) return 1;
-    if (part === other) continue;
-    const byNumber = Number(part) - Number(other);
-    return Number.isNaN(byNumber) ? (part < other ? -1 : 1) : byNumber;
-  }
-  return a.length - b.length;
+  const i = a.findIndex((part, at) => part !== b[at]);
+  const [part, other] = [a[i], b[i]];
+  if (part === undefined || other === undefined) return a.length - b.length;
+  const byNumber = Number(part) - Number(other);
+  return Number.isNaN(byNumber) ? (part < other ? -1 : 1) : byNumber;
 }
 
 function checkConflicts(paths: readonly string[]): void {
-  paths.forEach((path, i) => {
-    const other = paths.find(
-      (each, j) => j < i && (each === path || each.startsWith(`${path}.`) || path.startsWith(`${each}.`)),
-    );
-    if (other === undefined) return;
-    const at = other.length < path.length ? other : path;
-    throw new CommandError(
-      'ConflictingUpdateOperators',
-      `Updating the path '${path}' would create a conflict at '${at}'`,
-    );
-  });
+  for (const [i, path] of paths.entries()) {
+    const other = paths
+      .slice(0, i)
+      .find((each) => `${each}.`.startsWith(`${path}.`) || `${path}.`.startsWith(`${each}.`));
+    if (other === undefined) continue;
+    const message = `Updating the path '${path}' would create a conflict at '${other.length < path.length ? other : path}'`;
+    throw new CommandError('ConflictingUpdateOperators', message);
+  }
 }
 
 function replacement(update: Doc): Update {
   const dollar = Object.keys(update).find((key) => key.startsWith('$'));
-  if (dollar) {
-    throw new CommandError(
-      'DollarPrefixedFieldName',
-      `The dollar ($) prefixed field '${dollar}' is not allowed in a replacement`,
-    );
-  }
-  return {
-    replaces: true,
-    apply: (doc) => withIdFirst(Object.hasOwn(update, '_id') ? update : { _id: doc._id, ...update }),
-  };
+  if (dollar) refuseDollar(dollar);
+  return { replaces: true, apply: (doc) => ({ _id: doc._id, ...update }) };
 }
 
 function pipelineUpdate(update: unknown[], around: Surroundings): Update {
-  const pipeline = checkPipeline(toPlain(update), pipelineStages);
+  const run = compilePipeline(update, around, pipelineStages);
   return {
     replaces: false,
-    apply(doc) {
-      const [out] = aggregate([toPlain(doc) as Doc], pipeline, around);
-      const typed = retype(out, doc) as Doc;
-      return Object.hasOwn(typed, '_id') || doc._id === undefined ? typed : withIdFirst({ _id: doc._id, ...typed });
-    },
+    apply: (doc) => ({ _id: doc._id, ...(retype(run([toPlain(doc) as Doc])[0], doc) as Doc) }),
   };
 }
 
 /** Gives what a pipeline left alone its exact type back. */
 function retype(value: unknown, exact: unknown): unknown {
-  if (isDoc(value) && isDoc(exact)) {
-    const out: Doc = {};
-    for (const key of Object.keys(value)) setField(out, key, retype(value[key], field(exact, key)));
-    return out;
-  }
   if (Array.isArray(value) && Array.isArray(exact)) return value.map((element, i) => retype(element, exact[i]));
-  return rank(value) === 10 && equals(value, exact) ? exact : value;
+  if (!isDoc(value) || !isDoc(exact))
+    return numberOf(value) === numberOf(exact) && equals(value, exact) ? exact : value;
+  const out: Doc = {};
+  for (const key of Object.keys(value)) setField(out, key, retype(value[key], field(exact, key)));
+  return out;
 }
 
-/** The document with `_id` as its first field, where MongoDB keeps it. */
-export function withIdFirst(doc: Doc): Doc {
-  if (!Object.hasOwn(doc, '_id') || Object.keys(doc)[0] === '_id') return doc;
-  const { _id, ...rest } = doc;
-  return { _id, ...rest };
+/** The BSON of a document to store: with an `_id`, and that first. @throws CommandError InvalidIdField */
+export function prepared(doc: Doc): Uint8Array {
+  const { _id = new ObjectId(), ...rest } = doc;
+  const wrong = Array.isArray(_id) ? 'array' : bsonTag(_id) === 'BSONRegExp' ? 'regex' : undefined;
+  if (wrong) throw new CommandError('InvalidIdField', `The '_id' value cannot be of type ${wrong}`);
+  return write(Object.keys(doc)[0] === '_id' && doc._id !== undefined ? doc : { _id, ...rest });
 }
 
-/** What an upsert begins with: the fields that the filter (in exact form) asks to equal a value. */
-export function fieldsOfFilter(filter: Doc, onlyId: boolean, doc: Doc = {}): Doc {
-  for (const [key, condition] of Object.entries(filter)) {
-    if (key === '$and' && Array.isArray(condition)) {
-      for (const part of condition) fieldsOfFilter(part as Doc, onlyId, doc);
-    }
-    if (key.startsWith('$') || (onlyId && key !== '_id')) continue;
-    const value = equalTo(condition);
-    if (value !== undefined) put(placeOf(doc, key.split('.'), true) as Place, cloneValue(value));
+/** The BSON of the new version of a document. @throws CommandError ImmutableField when it has another `_id` */
+export function changed(update: Update, before: Stored): Uint8Array {
+  return checked(update.apply(before.doc, false), before.doc._id);
+}
+
+/** The BSON of what an upsert inserts: the fields that the filter asks to equal a value, and then the update. */
+export function upserted(update: Update, filter: Filter): Uint8Array {
+  const base: Doc = {};
+  for (const { path, operator, operand, nested } of filter.conditions) {
+    if (nested || (update.replaces && path !== '_id')) continue;
+    const values = operator === '$eq' ? [operand] : operator === '$in' && Array.isArray(operand) ? operand : [];
+    const place = values.length === 1 && bsonTag(values[0]) !== 'BSONRegExp' && placeOf(base, path.split('.'), true);
+    if (place) put(place, cloneValue(values[0]));
   }
-  return doc;
+  return checked(update.apply(base, true), base._id);
 }
 
-function equalTo(condition: unknown): unknown {
-  if ((condition as { _bsontype?: string } | null)?._bsontype === 'BSONRegExp') return undefined;
-  if (!isDoc(condition) || !Object.keys(condition)[0]?.startsWith('$')) return condition;
-  if (Object.hasOwn(condition, '$eq')) return condition.$eq;
-  const list = condition.$in ?? condition.$all;
-  return Array.isArray(list) && list.length === 1 && !isDoc(list[0]) ? list[0] : undefined;
+function checked(doc: Doc, id: unknown): Uint8Array {
+  if (id !== undefined && !equals(doc._id ?? null, id)) {
+    const message = `Performing an update on the path '_id' would modify the immutable field '_id'`;
+    throw new CommandError('ImmutableField', message);
+  }
+  return prepared(doc);
 }

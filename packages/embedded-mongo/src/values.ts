@@ -1,4 +1,4 @@
-import { Binary, BSONRegExp, type Decimal128, Double, deserialize, Int32, Long, serialize } from 'bson';
+import { Binary, BSONRegExp, Double, deserialize, type Int32, Long, serialize } from 'bson';
 import { CommandError } from './errors.ts';
 
 /** A document or part of one, as a JavaScript object. */
@@ -8,27 +8,17 @@ export type Doc = Record<string, unknown>;
 export const maxDocumentBytes = 16 * 1024 * 1024;
 
 /**
- * Reads BSON keeping every type that a client sent: numbers stay Int32, Double, Long or Decimal128 objects.
- * Updates work on this form, so what they do not touch is written back byte for byte the same.
+ * Reads BSON. Numbers become JavaScript numbers where writing them again gives the same type; the others (a Double with
+ * a whole value, every Long and Decimal128) stay objects of the bson library. So what an update does not touch is
+ * written back byte for byte the same.
  */
-export function readExact(bytes: Uint8Array, raw?: Record<string, boolean>): Doc {
-  return deserialize(bytes, { promoteValues: false, bsonRegExp: true, ...(raw && { fieldsAsRaw: raw }) });
-}
-
-/** Reads BSON with plain JavaScript numbers (a Long outside the safe range stays a Long): what filters work on. */
-export function readPlain(bytes: Uint8Array): Doc {
-  return deserialize(bytes, { promoteBuffers: false, bsonRegExp: true });
+export function read(bytes: Uint8Array, raw?: Record<string, boolean>): Doc {
+  const doc = deserialize(bytes, { promoteValues: false, bsonRegExp: true, ...(raw && { fieldsAsRaw: raw }) });
+  return transform(doc, unbox) as Doc;
 }
 
 /** Writes a document as BSON. @throws CommandError BSONObjectTooLarge above 16 MiB */
 export function write(doc: Doc): Uint8Array {
-  const bytes = serialize(doc, { ignoreUndefined: false });
-  assertDocumentSize(bytes);
-  return bytes;
-}
-
-/** Writes what a pipeline made, in which undefined stands for a missing field. */
-export function writeResult(doc: Doc): Uint8Array {
   const bytes = serialize(doc, { ignoreUndefined: true });
   assertDocumentSize(bytes);
   return bytes;
@@ -46,16 +36,16 @@ export function bsonTag(value: unknown): string | undefined {
   return typeof value === 'object' && value !== null ? (value as { _bsontype?: string })._bsontype : undefined;
 }
 
-/** True for an embedded document (not an array, a date or an object of the bson library). */
+/** True for an embedded document (not an array, a date, bytes or an object of the bson library). */
 export function isDoc(value: unknown): value is Doc {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof Date) &&
-    !(value instanceof RegExp) &&
-    (value as { _bsontype?: unknown })._bsontype === undefined
-  );
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (value instanceof Date || value instanceof RegExp || ArrayBuffer.isView(value)) return false;
+  return bsonTag(value) === undefined;
+}
+
+/** True for a document whose first field is an operator. */
+export function isOperators(value: unknown): value is Doc {
+  return isDoc(value) && Object.keys(value)[0]?.startsWith('$') === true;
 }
 
 /** The own property, or undefined: `constructor` and the like are not fields. */
@@ -70,108 +60,71 @@ export function setField(doc: Doc, name: string, value: unknown): void {
   } else doc[name] = value;
 }
 
-/** Turns the exact form of a value into the plain one. */
-export function toPlain(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(toPlain);
-  switch (bsonTag(value)) {
-    case 'Int32':
-    case 'Double':
-      return (value as Int32 | Double).value;
-    case 'Long': {
-      const n = (value as Long).toNumber();
-      return Number.isSafeInteger(n) ? n : value;
-    }
-    case undefined:
-      break;
-    default:
-      return value;
-  }
-  if (!isDoc(value)) return value;
+function transform(value: unknown, leaf: (value: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((element) => transform(element, leaf));
+  if (!isDoc(value)) return leaf(value);
   const out: Doc = {};
-  for (const key of Object.keys(value)) setField(out, key, toPlain(value[key]));
+  for (const key of Object.keys(value)) setField(out, key, transform(value[key], leaf));
   return out;
+}
+
+function unbox(value: unknown): unknown {
+  const tag = bsonTag(value);
+  if (tag === 'Int32') return (value as Int32).value;
+  if (tag !== 'Double') return value;
+  const n = (value as Double).value;
+  return isInt(n) ? value : n;
+}
+
+/** True for a number that is written as a 32-bit integer. */
+export function isInt(n: number): boolean {
+  return n === (n | 0) && !Object.is(n, -0);
+}
+
+/** A copy with JavaScript numbers wherever they hold the value, as expressions want it. */
+export function toPlain(value: unknown): unknown {
+  return transform(value, (leaf) => {
+    const n = leaf instanceof Double || leaf instanceof Long ? numberOf(leaf) : Number.NaN;
+    return leaf instanceof Double || Number.isSafeInteger(n) ? n : leaf;
+  });
 }
 
 /** A copy that shares nothing changeable with the value. */
 export function cloneValue(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(cloneValue);
-  if (!isDoc(value)) return value;
-  const out: Doc = {};
-  for (const key of Object.keys(value)) setField(out, key, cloneValue(value[key]));
-  return out;
+  return transform(value, (leaf) => leaf);
 }
 
-/** The JavaScript number of a command argument; NaN when it is none. */
+/** The JavaScript number nearest to a value; NaN when it is no number. */
 export function numberOf(value: unknown): number {
   if (typeof value === 'number') return value;
-  switch (bsonTag(value)) {
-    case 'Int32':
-    case 'Double':
-      return (value as Int32 | Double).value;
-    case 'Long':
-      return (value as Long).toNumber();
-    case 'Decimal128':
-      return Number((value as Decimal128).toString());
-    default:
-      return Number.NaN;
-  }
+  return ['Int32', 'Double', 'Long', 'Decimal128'].includes(bsonTag(value) ?? '') ? Number(String(value)) : Number.NaN;
 }
 
-/** MongoDB's names of BSON types, as `$type` takes them, with their numbers. */
-export const typeNumbers: Record<string, number> = {
-  double: 1,
-  string: 2,
-  object: 3,
-  array: 4,
-  binData: 5,
-  undefined: 6,
-  objectId: 7,
-  bool: 8,
-  date: 9,
-  null: 10,
-  regex: 11,
-  dbPointer: 12,
-  javascript: 13,
-  symbol: 14,
-  javascriptWithScope: 15,
-  int: 16,
-  timestamp: 17,
-  long: 18,
-  decimal: 19,
-  minKey: -1,
-  maxKey: 127,
-};
+const types =
+  'double string object array binData undefined objectId bool date null regex dbPointer javascript symbol ' +
+  'javascriptWithScope int timestamp long decimal';
 
-const tagTypes: Record<string, string> = {
-  Int32: 'int',
-  Double: 'double',
-  Long: 'long',
-  Decimal128: 'decimal',
-  Binary: 'binData',
-  ObjectId: 'objectId',
-  BSONRegExp: 'regex',
-  Timestamp: 'timestamp',
-  MinKey: 'minKey',
-  MaxKey: 'maxKey',
-  BSONSymbol: 'symbol',
-  DBRef: 'object',
-};
+/** MongoDB's names of BSON types, as `$type` takes them, by their numbers. */
+export const typeNames = new Map<number, string>([
+  [-1, 'minKey'],
+  [127, 'maxKey'],
+  ...types.split(' ').map((name, i): [number, string] => [i + 1, name]),
+]);
+const knownTypes = new Set(typeNames.values());
+const tagTypes: Record<string, string> = { Decimal128: 'decimal', BSONRegExp: 'regex', Code: 'javascript' };
 
-/** The BSON type name of a value; a plain number is `number`, its exact type is not known any more. */
+/** The BSON type name of a value. */
 export function typeName(value: unknown): string {
-  if (value === undefined) return 'undefined';
   if (value === null) return 'null';
-  if (typeof value === 'number') return 'number';
-  if (typeof value === 'string') return 'string';
+  if (typeof value === 'number') return isInt(value) ? 'int' : 'double';
   if (typeof value === 'boolean') return 'bool';
+  if (typeof value !== 'object') return typeof value;
   if (Array.isArray(value)) return 'array';
   if (value instanceof Date) return 'date';
-  if (value instanceof RegExp) return 'regex';
   if (value instanceof Binary) return 'binData';
-  const tag = bsonTag(value);
-  if (tag === 'Code') return (value as { scope: unknown }).scope ? 'javascriptWithScope' : 'javascript';
-  return tag === undefined ? 'object' : (tagTypes[tag] ?? 'object');
+  const tag = bsonTag(value) ?? 'object';
+  const name = tagTypes[tag] ?? `${tag.charAt(0).toLowerCase()}${tag.slice(1)}`;
+  return knownTypes.has(name) ? name : 'object';
 }
 
 /**
@@ -179,7 +132,6 @@ export function typeName(value: unknown): string {
  * @throws CommandError Location51091 when JavaScript cannot express it
  */
 export function toRegExp(pattern: unknown, options = ''): RegExp {
-  if (pattern instanceof RegExp) return options ? toRegExp(pattern.source, options) : pattern;
   if (pattern instanceof BSONRegExp) return toRegExp(pattern.pattern, options || pattern.options);
   if (typeof pattern !== 'string') throw new CommandError('BadValue', '$regex has to be a string');
   const inline = /^\(\?([ims]+)\)/.exec(pattern);
@@ -193,10 +145,4 @@ export function toRegExp(pattern: unknown, options = ''): RegExp {
   } catch (error) {
     throw new CommandError('Location51091', `Regular expression is invalid: ${(error as Error).message}`);
   }
-}
-
-/** A number in the narrowest exact type that keeps its value: Int32, Long for larger integers, else Double. */
-export function exactNumber(n: number): Int32 | Long | Double {
-  if (!Number.isSafeInteger(n) || Object.is(n, -0)) return new Double(n);
-  return n === (n | 0) ? new Int32(n) : Long.fromNumber(n);
 }

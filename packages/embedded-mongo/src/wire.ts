@@ -1,7 +1,7 @@
 import { deserialize } from 'bson';
 import { CommandError } from './errors.ts';
 import { encode, type Reply } from './reply.ts';
-import { type Doc, readExact } from './values.ts';
+import { type Doc, read } from './values.ts';
 
 /** The largest message in bytes that a client may send. */
 export const maxMessageBytes = 48_000_000;
@@ -94,7 +94,7 @@ function parseOpMsg(message: Buffer, id: number): Request {
       const bytes = bsonAt(message, at, end);
       at += bytes.length;
       if (body) throw new CommandError('ProtocolError', 'a message has one body');
-      body = readExact(bytes, firstFieldOf(bytes) === 'insert' ? { documents: true } : undefined);
+      body = read(bytes, firstFieldOf(bytes) === 'insert' ? { documents: true } : undefined);
     } else if (kind === 1) {
       const stop = at + (at + 4 <= end ? message.readInt32LE(at) : -1);
       const nameEnd = message.indexOf(0, at + 4);
@@ -105,7 +105,7 @@ function parseOpMsg(message: Buffer, id: number): Request {
       for (at = nameEnd + 1; at < stop; ) {
         const bytes = bsonAt(message, at, stop);
         at += bytes.length;
-        documents.push(name === 'documents' ? bytes : readExact(bytes));
+        documents.push(name === 'documents' ? bytes : read(bytes));
       }
       sequences[name] = documents;
     } else throw new CommandError('ProtocolError', `unknown section kind ${kind}`);

@@ -1,9 +1,8 @@
 import { Binary } from 'bson';
 import type { Collection } from '../collection.ts';
-import { CommandError, notImplemented } from '../errors.ts';
+import { CommandError } from '../errors.ts';
 import { compileFilter } from '../filter.ts';
-import type { Reply } from '../reply.ts';
-import { type Doc, isDoc, numberOf, toPlain, write } from '../values.ts';
+import { type Doc, isDoc, write } from '../values.ts';
 import {
   type Command,
   type CommandContext,
@@ -11,70 +10,53 @@ import {
   collectionOf,
   countArgument,
   existing,
+  ignoredArguments,
   namespaceOf,
+  refuseArguments,
 } from './command.ts';
 
-function statsOf(collections: readonly Collection[]): Doc {
-  const size = collections.reduce((total, { bytes }) => total + bytes, 0);
-  const count = collections.reduce((total, { docs }) => total + docs.size, 0);
-  const nindexes = collections.reduce((total, { indexes }) => total + indexes.length, 0);
-  return {
-    size,
-    count,
-    avgObjSize: count === 0 ? 0 : Math.round(size / count),
-    storageSize: size,
-    nindexes,
-    totalIndexSize: 0,
-    totalSize: size,
-  };
+function totals(collections: readonly Collection[]) {
+  const sum = (of: (collection: Collection) => number) => collections.reduce((total, each) => total + of(each), 0);
+  const [size, count, indexes] = [
+    sum(({ bytes }) => bytes),
+    sum((each) => each.count),
+    sum((each) => each.indexes.length),
+  ];
+  const avgObjSize = count === 0 ? 0 : Math.round(size / count);
+  return { size, count, indexes, sizes: { avgObjSize, storageSize: size, totalSize: size, scaleFactor: 1 } };
 }
 
-function collectionsIn(context: CommandContext): Collection[] {
-  return context.store.collections.filter(({ database }) => database === context.database);
+function collectionsIn({ store, database }: CommandContext): Collection[] {
+  return store.collections.filter((each) => each.database === database);
 }
 
-function listed(collection: Collection): Doc {
+function listed({ name, uuid }: Collection): Doc {
   return {
-    name: collection.name,
+    name,
     type: 'collection',
     options: {},
-    info: { readOnly: false, uuid: new Binary(collection.uuid, Binary.SUBTYPE_UUID) },
+    info: { readOnly: false, uuid: new Binary(Buffer.from(uuid, 'hex'), Binary.SUBTYPE_UUID) },
     idIndex: { v: 2, key: { _id: 1 }, name: '_id_' },
   };
 }
 
-function admin(context: CommandContext): void {
-  if (context.database !== 'admin')
-    throw new CommandError('Unauthorized', `${context.name} may only be run against the admin database.`);
-}
-
-function renameCollection(context: CommandContext): Reply {
-  admin(context);
-  const { args, store, changes } = context;
-  const [from, to] = [String(args.renameCollection), String(args.to)];
-  const collection = store.find(from);
-  if (!collection) throw new CommandError('NamespaceNotFound', `Source collection ${from} does not exist`);
-  const target = store.find(to);
-  if (from === to) throw new CommandError('IllegalOperation', "Can't rename a collection to itself");
-  if (from.split('.')[0] !== to.split('.')[0]) notImplemented('renaming into another database');
-  if (target && args.dropTarget !== true) throw new CommandError('NamespaceExists', 'target namespace exists');
-  if (target) store.drop(target, changes);
-  store.rename(collection, to, changes);
-  return {};
+function checkAdmin({ database, name }: CommandContext): void {
+  if (database !== 'admin')
+    throw new CommandError('Unauthorized', `${name} may only be run against the admin database.`);
 }
 
 /** Commands about databases and collections. */
 export const catalogCommands: Record<string, Command> = {
   create: {
-    fields:
-      'capped size max timeseries viewOn pipeline validator validationLevel validationAction collation clusteredIndex ' +
-      'expireAfterSeconds changeStreamPreAndPostImages encryptedFields idIndex indexOptionDefaults storageEngine autoIndexId',
+    fields: '*',
     run(context) {
-      checkCollation(context.args.collation);
-      const unsupported = this.fields.split(' ').filter((name) => name !== 'collation' && name !== 'idIndex');
-      for (const name of unsupported)
-        if (context.args[name] !== undefined && context.args[name] !== false) notImplemented(`create with ${name}`);
-      if (!collectionOf(context)) context.store.create(namespaceOf(context), context.changes);
+      const { create: _name, collation, ...options } = context.args;
+      checkCollation(collation);
+      refuseArguments(
+        options,
+        Object.keys(options).filter((name) => !ignoredArguments.has(name)),
+      );
+      context.store.ensure(namespaceOf(context));
       return {};
     },
   },
@@ -82,44 +64,22 @@ export const catalogCommands: Record<string, Command> = {
     fields: '',
     run(context) {
       const collection = existing(context);
-      context.store.drop(collection, context.changes);
+      context.store.drop(collection);
       return { nIndexesWas: collection.indexes.length, ns: collection.namespace };
     },
   },
   dropDatabase: {
     fields: '',
     run(context) {
-      for (const collection of collectionsIn(context)) context.store.drop(collection, context.changes);
+      for (const collection of collectionsIn(context)) context.store.drop(collection);
       return { dropped: context.database };
-    },
-  },
-  renameCollection: { fields: 'to dropTarget', run: renameCollection },
-  collMod: {
-    fields: 'index',
-    run(context) {
-      const collection = existing(context);
-      const { index } = context.args;
-      if (!isDoc(index)) return {};
-      const pattern = JSON.stringify(Object.entries((toPlain(index.keyPattern) ?? {}) as Doc));
-      const name =
-        index.name ??
-        collection.indexes.find(({ spec }) => JSON.stringify(Object.entries(spec.key)) === pattern)?.spec.name;
-      const unknown = Object.keys(index).find(
-        (key) => !['name', 'keyPattern', 'expireAfterSeconds', 'hidden'].includes(key),
-      );
-      if (unknown) notImplemented(`collMod of ${unknown}`);
-      const options: Doc = {};
-      if (index.expireAfterSeconds !== undefined) options.expireAfterSeconds = numberOf(index.expireAfterSeconds);
-      if (index.hidden !== undefined) options.hidden = index.hidden;
-      collection.changeIndex(String(name), options, context.changes);
-      return {};
     },
   },
   listCollections: {
     fields: 'filter nameOnly authorizedCollections cursor',
     run(context) {
       const { args, cursors, database } = context;
-      const filter = compileFilter(toPlain(args.filter ?? {}));
+      const filter = compileFilter(args.filter);
       const found = collectionsIn(context)
         .map(listed)
         .filter((each) => filter.test(each));
@@ -131,31 +91,33 @@ export const catalogCommands: Record<string, Command> = {
   listDatabases: {
     fields: 'filter nameOnly authorizedDatabases',
     run(context) {
-      admin(context);
-      const { collections } = context.store;
-      const filter = compileFilter(toPlain(context.args.filter ?? {}));
-      const databases = [...new Set(collections.map(({ database }) => database))]
-        .map((name) => {
-          const own = collections.filter(({ database }) => database === name);
-          const sizeOnDisk = own.reduce((total, { bytes }) => total + bytes, 0);
-          return { name, sizeOnDisk, empty: own.every(({ docs }) => docs.size === 0) };
-        })
-        .filter((each) => filter.test(each));
-      if (context.args.nameOnly === true) return { databases: databases.map(({ name }) => ({ name })) };
-      return { databases, totalSize: databases.reduce((total, { sizeOnDisk }) => total + sizeOnDisk, 0) };
+      checkAdmin(context);
+      const filter = compileFilter(context.args.filter);
+      const groups = Object.entries(Object.groupBy(context.store.collections, ({ database }) => database));
+      const databases = groups.map(([name, own = []]) => {
+        const { size: sizeOnDisk, count } = totals(own);
+        return { name, sizeOnDisk, empty: count === 0 };
+      });
+      const found = databases.filter((each) => filter.test(each));
+      if (context.args.nameOnly === true) return { databases: found.map(({ name }) => ({ name })) };
+      return { databases: found, totalSize: found.reduce((total, { sizeOnDisk }) => total + sizeOnDisk, 0) };
     },
   },
   collStats: {
     fields: 'scale',
     run(context) {
       const collection = collectionOf(context);
-      const indexSizes = Object.fromEntries((collection?.indexes ?? []).map((index) => [index.spec.name, 0]));
+      const { size, count, indexes: nindexes, sizes } = totals(collection ? [collection] : []);
+      const indexSizes = Object.fromEntries((collection?.indexes ?? []).map(({ spec }) => [spec.name, 0]));
       return {
         ns: namespaceOf(context),
-        ...statsOf(collection ? [collection] : []),
-        capped: false,
+        size,
+        count,
+        nindexes,
+        ...sizes,
+        totalIndexSize: 0,
         indexSizes,
-        scaleFactor: 1,
+        capped: false,
       };
     },
   },
@@ -163,9 +125,9 @@ export const catalogCommands: Record<string, Command> = {
     fields: 'scale freeStorage',
     run(context) {
       const own = collectionsIn(context);
-      const { size, count, avgObjSize, nindexes } = statsOf(own);
-      const sizes = { avgObjSize, dataSize: size, storageSize: size, indexSize: 0, totalSize: size, scaleFactor: 1 };
-      return { db: context.database, collections: own.length, views: 0, objects: count, indexes: nindexes, ...sizes };
+      const { size, count, indexes, sizes } = totals(own);
+      const counts = { collections: own.length, views: 0, objects: count, indexes };
+      return { db: context.database, ...counts, ...sizes, dataSize: size, indexSize: 0 };
     },
   },
 };

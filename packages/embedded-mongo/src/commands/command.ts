@@ -1,14 +1,14 @@
-import type { Changes } from '../changes.ts';
 import type { Collection } from '../collection.ts';
 import type { Cursors } from '../cursors.ts';
 import { CommandError, notImplemented } from '../errors.ts';
 import { variablesOf } from '../expressions.ts';
 import { compileFilter } from '../filter.ts';
-import { runQuery } from '../query.ts';
+import { type Query, runQuery } from '../query.ts';
 import type { Reply } from '../reply.ts';
+import { parseSort } from '../sort.ts';
 import type { Surroundings } from '../stages.ts';
 import type { Store } from '../store.ts';
-import { type Doc, isDoc, numberOf, readPlain } from '../values.ts';
+import { type Doc, isDoc, numberOf, toPlain } from '../values.ts';
 
 /** What a command works with. */
 export interface CommandContext {
@@ -16,9 +16,7 @@ export interface CommandContext {
   readonly cursors: Cursors;
   readonly database: string;
   readonly name: string;
-  /** The arguments in exact form. */
   readonly args: Doc;
-  readonly changes: Changes;
   readonly client: { readonly address: string; readonly connectionId: number };
   readonly port: number;
 }
@@ -29,13 +27,19 @@ export interface Command {
   readonly run: (context: CommandContext) => Reply;
 }
 
+/** Arguments that any command may have. Some of them mean something only on other deployments, and are ignored here. */
+export const ignoredArguments = new Set(
+  (
+    'lsid $db $clusterTime $readPreference $configTime $topologyTime readConcern writeConcern comment maxTimeMS ' +
+    'maxTimeMSOpOnly apiVersion apiStrict apiDeprecationErrors $client $audit mayBypassWriteBlocking $maxTimeMS'
+  ).split(' '),
+);
+
 /** The namespace that the command's first argument names. @throws CommandError InvalidNamespace */
-export function namespaceOf(context: CommandContext): string {
-  const name = context.args[context.name];
-  if (typeof name !== 'string' || name === '') {
-    throw new CommandError('InvalidNamespace', `collection name has invalid type or is empty for ${context.name}`);
-  }
-  return `${context.database}.${name}`;
+export function namespaceOf({ args, name, database }: CommandContext): string {
+  const collection = args[name];
+  if (typeof collection === 'string' && collection !== '') return `${database}.${collection}`;
+  throw new CommandError('InvalidNamespace', `collection name has invalid type or is empty for ${name}`);
 }
 
 /** The collection that the command names, if it exists. */
@@ -50,13 +54,19 @@ export function existing(context: CommandContext): Collection {
   return collection;
 }
 
+/** @throws CommandError Location40415 when an object has a field that is not in the list */
+export function checkFields(object: Doc, fields: string, what = ''): void {
+  const unknown = Object.keys(object).find((key) => !fields.split(' ').includes(key));
+  if (unknown !== undefined)
+    throw new CommandError('Location40415', `BSON field '${what}${unknown}' is an unknown field.`);
+}
+
 /** A whole number that is not negative, undefined when absent. @throws CommandError BadValue */
 export function countArgument(value: unknown, name: string): number | undefined {
   if (value === undefined || value === null) return undefined;
   const n = numberOf(value);
-  if (!Number.isInteger(n) || n < 0)
-    throw new CommandError('BadValue', `BSON field '${name}' value must be >= 0 and whole`);
-  return n;
+  if (Number.isInteger(n) && n >= 0) return n;
+  throw new CommandError('BadValue', `BSON field '${name}' value must be >= 0 and whole`);
 }
 
 /** @throws CommandError NotImplemented for any collation but the simple one */
@@ -65,14 +75,40 @@ export function checkCollation(collation: unknown): void {
     notImplemented('collation');
 }
 
+/** @throws CommandError NotImplemented when one of the arguments is there and not empty */
+export function refuseArguments(args: Doc, names: readonly string[]): void {
+  for (const name of names) {
+    const value = args[name];
+    const empty =
+      value === undefined ||
+      value === false ||
+      (isDoc(value) && name !== 'validator' && Object.keys(value).length === 0);
+    if (!empty) notImplemented(`the option ${name}`);
+  }
+}
+
 /** What pipelines and expressions of a command see of the database. */
-export function surroundings(context: CommandContext): Surroundings {
+export function surroundings({ store, database, args }: CommandContext): Surroundings {
   return {
-    variables: variablesOf(context.args.let),
-    find(name, filter) {
-      const source = context.store.find(`${context.database}.${name}`);
-      if (!source) return [];
-      return runQuery(source, { filter: compileFilter(filter) }).docs.map(({ bytes }) => readPlain(bytes));
-    },
+    variables: variablesOf(args.let),
+    find: (name, filter) =>
+      runQuery(store.find(`${database}.${name}`), { filter: compileFilter(filter) }).docs.map(
+        ({ doc }) => toPlain(doc) as Doc,
+      ),
+  };
+}
+
+/** The query in the arguments of find, count and the like. @throws CommandError */
+export function queryOf(context: CommandContext, filter: unknown): Query {
+  const { sort, skip, limit = 0, hint, collation } = context.args;
+  checkCollation(collation);
+  if (!Number.isInteger(numberOf(limit)))
+    throw new CommandError('BadValue', "BSON field 'limit' has to be a whole number");
+  return {
+    filter: compileFilter(filter ?? {}, surroundings(context).variables),
+    sort: parseSort(sort),
+    skip: countArgument(skip, 'skip') ?? 0,
+    limit: Math.abs(numberOf(limit)),
+    hint,
   };
 }
