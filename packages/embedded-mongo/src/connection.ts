@@ -4,8 +4,11 @@ import { runCommand } from './commands/registry.ts';
 import type { Cursors } from './cursors.ts';
 import { CommandError } from './errors.ts';
 import type { Reply } from './reply.ts';
-import type { Log, Store } from './store.ts';
+import type { Store } from './store.ts';
 import { Framer, parseMessage, type Request, replyMessage } from './wire.ts';
+
+/** Takes what an operator should know. */
+export type Log = (message: string) => void;
 
 /** What all connections of a server share. */
 export interface ServerState {

@@ -1,9 +1,9 @@
 import { createServer, type Socket } from 'node:net';
-import { type ServerState, serve } from './connection.ts';
+import { type Log, type ServerState, serve } from './connection.ts';
 import { Cursors } from './cursors.ts';
 import { compileFilter } from './filter.ts';
 import { runQuery } from './query.ts';
-import { type Log, Store } from './store.ts';
+import { Store } from './store.ts';
 
 const loopback = ['127.0.0.1', '::1', 'localhost'];
 const loopbackPeers = /^(?:::ffff:)?127\.|^::1$/;
@@ -46,7 +46,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Embedded
     log = () => undefined,
   } = options;
   if (!loopback.includes(host)) throw new Error(`embedded-mongo listens on loopback only, not on ${host}`);
-  const store = new Store(dataDir, log);
+  const store = new Store(dataDir);
   const state: ServerState = { store, cursors: new Cursors(), log, port, connections: 0 };
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

@@ -7,9 +7,6 @@ import { type CatalogEntry, Collection } from './collection.ts';
 import { CommandError } from './errors.ts';
 import { idIndex } from './index.ts';
 
-/** Takes what an operator should know. */
-export type Log = (message: string) => void;
-
 /** The disk is told to keep what was written at most this often; the kernel has it before a client's reply. */
 const syncEveryMs = 50;
 const maxStatements = 2_000;
@@ -30,11 +27,9 @@ export class Store {
   #syncTimer: NodeJS.Timeout | undefined;
 
   /** @param dir where the data is kept; memory only when absent @throws Error when another server uses the folder */
-  constructor(dir: string | undefined, log: Log) {
+  constructor(dir: string | undefined) {
     if (dir !== undefined) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
     const file = dir === undefined ? ':memory:' : path.join(dir, 'data.sqlite');
-    if (dir !== undefined && fs.existsSync(path.join(dir, 'journal')))
-      log('the journal of an older version is not read');
     this.#db = new DatabaseSync(file);
     try {
       this.#db.exec(
