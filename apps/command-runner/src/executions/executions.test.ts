@@ -192,7 +192,7 @@ describe('the report', () => {
     const runner = await harness.runner();
     const publish = runner.ctx.bus.publishEvent;
     runner.ctx.bus.publishEvent = () => Promise.reject(new Error('the broker is not connected'));
-    const job = await harness.execute('true', { lease_ms: 600 });
+    const job = await harness.execute('sleep 0.3', { lease_ms: 600 });
     const running = await until('it runs', () => runner.ctx.running.get(job.execution_id));
     await running.ended;
     const before = harness.standIn.renewals.length;
