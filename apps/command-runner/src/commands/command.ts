@@ -39,7 +39,7 @@ export interface CommandRecord extends WithOutbox<Report>, Runner {
 /** What a command is known by before it has started. */
 export type CommandFacts = Pick<
   CommandRecord,
-  '_id' | 'run_id' | 'kind' | 'command' | 'working_directory' | 'user_id' | 'project_id' | 'task_id'
+  '_id' | 'run_id' | 'kind' | 'command' | 'working_directory' | 'user_id' | 'project_id' | 'task_id' | 'started_at'
 >;
 
 /** How a command ended. */
@@ -50,15 +50,13 @@ export type CommandEnd = Pick<
 
 /** The record of a command that is about to start on a runner. */
 export function newRecord(facts: CommandFacts, runner: Runner): CommandRecord {
-  const now = new Date();
   return {
     ...facts,
     ...runner,
     status: 'running',
     pid: null,
     pid_started: null,
-    heartbeat_at: now,
-    started_at: now,
+    heartbeat_at: facts.started_at,
     completed_at: null,
     exit_code: null,
     duration_ms: null,

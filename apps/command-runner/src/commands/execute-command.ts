@@ -23,13 +23,12 @@ export async function executeCommand(
   const working_directory = await ctx.workspace.existing(request.working_directory);
   const release = ctx.directSlots.take();
   if (!release) throw new PlatformError('SYSTEM_OVERLOADED', 'Too many commands run at once, try again later');
-  const started_at = new Date().toISOString();
   try {
     const spec = directCommand(ctx, request, call.caller.user_id, working_directory);
     const running = await startCommand(ctx, spec);
     void running.ended.then(release);
     const status = running.pid === undefined ? 'failed' : 'running';
-    return { command_id: running.id, status, pid: running.pid, started_at };
+    return { command_id: running.id, status, pid: running.pid, started_at: spec.facts.started_at.toISOString() };
   } catch (thrown) {
     release();
     throw thrown;
@@ -48,6 +47,7 @@ function directCommand(ctx: Context, request: ExecuteCommandRequest, user: strin
       user_id: user,
       project_id: null,
       task_id: null,
+      started_at: new Date(),
     },
     program: shellProgram(request.command, ctx.limits),
     timeoutMs: (request.timeout ?? defaultTimeoutSeconds) * 1000,

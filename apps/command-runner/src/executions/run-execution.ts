@@ -13,7 +13,7 @@ export async function runExecution(ctx: Context, lease: Lease): Promise<void> {
   const { job } = lease;
   const { execution_id, generation } = job;
   const log = ctx.log.child({ execution_id, generation });
-  const started_at = new Date().toISOString();
+  const started_at = new Date();
   let running: RunningCommand | undefined;
   let lost = false;
   const renewal = keepLease(ctx, lease, () => {
@@ -44,7 +44,7 @@ async function endEarlierAttempt(ctx: Context, executionId: string): Promise<voi
   await earlier?.ended;
 }
 
-async function specOf(ctx: Context, job: Job, started_at: string): Promise<CommandSpec> {
+async function specOf(ctx: Context, job: Job, started_at: Date): Promise<CommandSpec> {
   const { execution_id, command, prompt } = job;
   const agent = command === undefined ? new AgentStream() : undefined;
   const spec: CommandSpec = {
@@ -57,6 +57,7 @@ async function specOf(ctx: Context, job: Job, started_at: string): Promise<Comma
       user_id: job.user_id,
       project_id: job.project_id,
       task_id: job.task_id,
+      started_at,
     },
     program: command === undefined ? agentProgram(ctx.config.CLAUDE_BINARY, prompt) : shellProgram(command, ctx.limits),
     timeoutMs: job.timeout_ms,
@@ -71,7 +72,7 @@ async function specOf(ctx: Context, job: Job, started_at: string): Promise<Comma
 
 function finished(
   job: Job,
-  started_at: string,
+  started_at: Date,
   end: Pick<CommandEnd, 'status' | 'exit_code' | 'error' | 'completed_at'>,
   result: RunResult['result'],
 ): Report['event'] {
@@ -87,7 +88,7 @@ function finished(
       exit_code: end.exit_code,
       error: end.error,
       result,
-      started_at,
+      started_at: started_at.toISOString(),
       finished_at: end.completed_at.toISOString(),
     },
   );
