@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { testEnvironment } from '@claude-cli/shared/testing/environment';
 import { ApiClient } from '../../scripts/api-client.ts';
 import { type Platform, startPlatform } from '../../scripts/platform/platform.ts';
 import { makeTempDir } from '../../scripts/platform/temp-dir.ts';
@@ -23,14 +23,20 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
   await using starting = new AsyncDisposableStack();
   const temp = starting.use(makeTempDir());
   const scratch = starting.use(makeTempDir());
-  const unique = `e2e_${randomBytes(6).toString('hex')}`;
+  const { MONGODB_URI, AMQP_URL, AMQP_PREFIX } = starting.use(testEnvironment()).env;
   const inherited = Object.entries(process.env).filter(([name]) => !notInherited.includes(name));
   const platform = starting.use(
     await startPlatform({
       dataDir: temp.path,
       port: 0,
-      database: unique,
-      env: { ...Object.fromEntries(inherited), LOG_LEVEL: 'warn', AMQP_PREFIX: unique, ...settings },
+      env: {
+        ...Object.fromEntries(inherited),
+        LOG_LEVEL: 'warn',
+        MONGODB_URI,
+        AMQP_URL,
+        AMQP_PREFIX,
+        ...settings,
+      },
       onLine: (source, line) => {
         if (process.env.E2E_LOG) process.stderr.write(`${source} ${line}\n`);
       },

@@ -26,15 +26,13 @@ describe('a log line', () => {
 
 describe('the database of an address', () => {
   test.each([
-    ['mongodb://h', undefined, 'mongodb://h/claude_cli'],
-    ['mongodb://h/', undefined, 'mongodb://h/claude_cli'],
-    ['mongodb://h/?replicaSet=rs0', undefined, 'mongodb://h/claude_cli?replicaSet=rs0'],
-    ['mongodb://h?replicaSet=rs0', 'mine', 'mongodb://h/mine?replicaSet=rs0'],
-    ['mongodb://u:p@a:1,b:2/named?x=y', undefined, 'mongodb://u:p@a:1,b:2/named?x=y'],
-    ['mongodb+srv://u:p@h/named?x=y', 'mine', 'mongodb+srv://u:p@h/mine?x=y'],
-  ])('%s with %s is %s', (uri, database, expected) => {
-    expect(withDatabase(uri, database)).toBe(expected);
-  });
+    ['mongodb://h', 'mongodb://h/claude_cli'],
+    ['mongodb://h/', 'mongodb://h/claude_cli'],
+    ['mongodb://h/?replicaSet=rs0', 'mongodb://h/claude_cli?replicaSet=rs0'],
+    ['mongodb://h?replicaSet=rs0', 'mongodb://h/claude_cli?replicaSet=rs0'],
+    ['mongodb://u:p@a:1,b:2/named?x=y', 'mongodb://u:p@a:1,b:2/named?x=y'],
+    ['mongodb+srv://u:p@h/named?x=y', 'mongodb+srv://u:p@h/named?x=y'],
+  ])('%s is %s', (uri, expected) => expect(withDatabase(uri)).toBe(expected));
 });
 
 describe('the broker probe', () => {

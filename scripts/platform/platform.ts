@@ -23,8 +23,6 @@ export interface PlatformOptions {
   /** Port of the public door; 0 takes a free one. */
   port: number;
   env: NodeJS.ProcessEnv;
-  /** Database in place of the one that MONGODB_URI names. */
-  database?: string;
   /** Rather a broker of our own than that of this machine. */
   preferPrivateBroker?: boolean;
   /** Progress, for people. */
@@ -74,7 +72,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       onGiveUp,
       signal,
       say,
-      database: options.database,
       preferPrivate: options.preferPrivateBroker,
       onLine: (line) => onLine('embedded-mongo', line),
     }),

@@ -23,19 +23,17 @@ export interface StoreOptions {
   onLine: (line: string) => void;
   onGiveUp: (error: SetupError) => void;
   signal?: AbortSignal | undefined;
-  /** Database in place of the one that MONGODB_URI names. */
-  database?: string | undefined;
 }
 
 const dialTimeoutMs = 5_000;
 
 /** MONGODB_URI, else the embedded server with its files in the data directory. */
 export async function findStore(options: StoreOptions): Promise<Store> {
-  const { env, database } = options;
+  const { env } = options;
   if (!env.MONGODB_URI) return startEmbedded(options);
   await assertAnswers(env.MONGODB_URI);
   return {
-    uri: withDatabase(env.MONGODB_URI, database),
+    uri: withDatabase(env.MONGODB_URI),
     description: `MongoDB at ${hostsOf(env.MONGODB_URI).join(', ')}`,
     [Symbol.asyncDispose]: async () => {},
   };
@@ -68,16 +66,16 @@ async function startEmbedded(options: StoreOptions): Promise<Store> {
   });
   const running = await superviseAll([store], signal);
   return {
-    uri: withDatabase(`mongodb://127.0.0.1:${port}`, options.database),
+    uri: withDatabase(`mongodb://127.0.0.1:${port}`),
     description: `embedded, ${dir}`,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
-/** The address with this database; without one, with its own or else claude_cli. */
-export function withDatabase(uri: string, database?: string): string {
+/** The address with its database, or else claude_cli. */
+export function withDatabase(uri: string): string {
   const [, base = uri, path = '', query = ''] = /^([^/]+\/\/[^/?]+)(?:\/([^?]*))?(\?.*)?$/.exec(uri) ?? [];
-  return `${base}/${database ?? (path || 'claude_cli')}${query}`;
+  return `${base}/${path || 'claude_cli'}${query}`;
 }
 
 function hostsOf(uri: string): string[] {
