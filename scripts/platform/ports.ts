@@ -5,13 +5,19 @@ import { hasCode, SetupError } from './setup-error.ts';
 // port of a service that restarts can otherwise take that very port, or be connected to itself.
 const lowest = 20_000;
 const highest = 31_999;
+const span = highest - lowest + 1;
+
+// A port that was found free is listened on only moments later. Processes that look at the same time, often of neighbouring
+// ids, therefore look in different places: 997 ports apart, and each of them on from where it looked last.
+let next = (process.pid * 997) % span;
 
 /** Loopback ports that are free now, all different. */
 export async function freePorts(count: number): Promise<number[]> {
   const held: Server[] = [];
   try {
     for (let attempt = 0; held.length < count && attempt < 1000; attempt++) {
-      const port = lowest + Math.floor(Math.random() * (highest - lowest + 1));
+      const port = lowest + next;
+      next = (next + 1) % span;
       const server = await listen(port, '127.0.0.1').catch(() => undefined);
       if (server) held.push(server);
     }

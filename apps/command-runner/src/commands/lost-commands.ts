@@ -57,7 +57,7 @@ async function cleanUp(ctx: Context): Promise<void> {
 }
 
 async function killOurStrays(ctx: Context): Promise<void> {
-  const strays = await killStrays(ctx.runner, (runId) => ctx.running.hasRun(runId));
+  const strays = await killStrays(ctx.runner, ctx.workspace.id, (runId) => ctx.running.hasRun(runId));
   if (strays.length > 0) ctx.log.warn({ strays }, 'killed processes that outlived their run');
 }
 

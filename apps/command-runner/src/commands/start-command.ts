@@ -87,7 +87,7 @@ function launch(ctx: Context, spec: CommandSpec, running: RunningCommand): void 
     ...spec.program,
     cwd: facts.working_directory,
     env: childEnvironment({
-      mark: { runner: ctx.runner, run_id: facts.run_id },
+      mark: { workspace_id: ctx.workspace.id, runner: ctx.runner, run_id: facts.run_id },
       task_id,
       project_id,
       execution_id: command_id,

@@ -21,21 +21,23 @@ export const markName = `${ours}RUN`;
 
 /** Which run a process belongs to. */
 export interface RunMark {
+  workspace_id: string;
   runner: Runner;
   run_id: string;
 }
 
 /** The mark of a run, as its processes carry it. */
-export function markOf({ runner, run_id }: RunMark): string {
-  return [runner.runner_id, runner.runner_pid, runner.runner_started ?? '', run_id].join(' ');
+export function markOf({ workspace_id, runner, run_id }: RunMark): string {
+  return [workspace_id, runner.runner_id, runner.runner_pid, runner.runner_started ?? '', run_id].join(' ');
 }
 
 /** What a mark says; undefined when it is none. */
 export function readMark(
   mark: string,
-): { runner_id: string; pid: number; started: string; run_id: string } | undefined {
-  const [runner_id, pid, started, run_id] = mark.split(' ');
-  return runner_id && pid && started && run_id ? { runner_id, pid: Number(pid), started, run_id } : undefined;
+): { workspace_id: string; runner_id: string; pid: number; started: string; run_id: string } | undefined {
+  const [workspace_id, runner_id, pid, started, run_id] = mark.split(' ');
+  if (!workspace_id || !runner_id || !pid || !started || !run_id) return undefined;
+  return { workspace_id, runner_id, pid: Number(pid), started, run_id };
 }
 
 /**

@@ -10,17 +10,17 @@ export interface Stray {
 }
 
 /**
- * Kill processes of this machine that a run of ours started and that outlived it: their runner is dead, or it is this one
+ * Kill processes of this machine that a run in our workspace started and that outlived it: their runner is dead, or it is this one
  * and the run is over. A process is known by the mark in its environment, so neither leaving its group nor a recycled
  * process id deceives. Does nothing where there is no /proc.
  */
-export async function killStrays(me: Runner, runs: (runId: string) => boolean): Promise<Stray[]> {
+export async function killStrays(me: Runner, workspaceId: string, runs: (runId: string) => boolean): Promise<Stray[]> {
   const killed: Stray[] = [];
   const entries = await readdir('/proc').catch(() => []);
   for (const entry of entries) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
     const mark = readMark((await markIn(entry)) ?? '');
-    if (!mark || isWanted(mark, me, runs)) continue;
+    if (!mark || mark.workspace_id !== workspaceId || isWanted(mark, me, runs)) continue;
     const pid = Number(entry);
     try {
       process.kill(pid, 'SIGKILL');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { invalidField } from '@claude-cli/shared/errors';
@@ -8,8 +9,12 @@ export class Workspace {
   /** Without symbolic links. */
   readonly root: string;
 
+  /** Tells workspaces of one machine apart, and with them the installations that they belong to. */
+  readonly id: string;
+
   private constructor(root: string) {
     this.root = root;
+    this.id = createHash('sha256').update(root).digest('hex').slice(0, 12);
   }
 
   /** Make the root when it is missing. */
