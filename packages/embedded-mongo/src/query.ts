@@ -84,7 +84,9 @@ export function explainQuery(
   projected: boolean,
   verbosity: string,
 ): Doc {
+  const started = performance.now();
   const { docs, plan, keysExamined, docsExamined } = runQuery(collection, query);
+  const executionTimeMillis = Math.round(performance.now() - started);
   const direction = plan.reverse ? 'backward' : 'forward';
   const { source: filter, conditions } = query.filter;
   let stage: Doc = { stage: 'COLLSCAN', filter, direction };
@@ -117,7 +119,7 @@ export function explainQuery(
   const executionStats = {
     executionSuccess: true,
     nReturned: docs.length,
-    executionTimeMillis: 0,
+    executionTimeMillis,
     totalKeysExamined: keysExamined,
     totalDocsExamined: docsExamined,
     executionStages: { ...stage, nReturned: docs.length },

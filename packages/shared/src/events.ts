@@ -65,7 +65,13 @@ export interface EventCatalog {
     duration_ms: number;
     exit_code: number;
   };
-  'task.failed': TaskFacts & { execution_id: string | null; error: string; exit_code: number | null };
+  'task.failed': TaskFacts & {
+    execution_id: string | null;
+    error: string;
+    exit_code: number | null;
+    /** It was stopped because it took longer than it may. */
+    timed_out: boolean;
+  };
   'task.cancelled': TaskFacts & { execution_id: string | null; reason: string | null };
   'task.deleted': TaskFacts;
   'project.created': ProjectFacts;

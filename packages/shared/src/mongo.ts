@@ -16,6 +16,11 @@ export interface Mongo extends AsyncDisposable {
   pool(): PoolCounts;
 }
 
+/** Whether a write failed because another document has the same unique key (E11000). */
+export function isDuplicateKey(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 11000;
+}
+
 /** Name in the URI, or claude_cli, that starts the name of each service's database. */
 export function databasePrefix(uri: string): string {
   const path = new URL(uri.replace(/^mongodb(\+srv)?:/, 'http:').replace(/,[^/]*/, '')).pathname.slice(1);

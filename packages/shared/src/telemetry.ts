@@ -9,11 +9,14 @@ collectDefaultMetrics({ register: metrics });
 
 const tracer = trace.getTracer('claude-cli-platform');
 
+/** Upper bounds of the buckets in which durations are counted, in seconds. */
+export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 const rpcDuration = new Histogram({
   name: 'rpc_duration_seconds',
   help: 'Duration of gRPC calls by side, method and resulting error code (OK without one)',
   labelNames: ['side', 'method', 'code'] as const,
-  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  buckets: durationBuckets,
   registers: [metrics],
 });
 

@@ -1,14 +1,14 @@
-import { metrics } from '@claude-cli/shared/telemetry';
+import { requestIdFrom } from '@claude-cli/shared/request-id';
+import { durationBuckets, metrics } from '@claude-cli/shared/telemetry';
 import type { RequestHandler } from 'express';
 import { Gauge, Histogram } from 'prom-client';
 import type { GatewayContext } from '../context.ts';
-import { requestIdFrom } from './request-id.ts';
 
 const duration = new Histogram({
   name: 'http_request_duration_seconds',
   help: 'Duration of HTTP requests by method, route template and status',
   labelNames: ['method', 'route', 'status'] as const,
-  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  buckets: durationBuckets,
   registers: [metrics],
 });
 

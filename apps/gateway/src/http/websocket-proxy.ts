@@ -2,10 +2,10 @@ import { Agent, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PlatformError } from '@claude-cli/shared/errors';
+import { requestIdFrom } from '@claude-cli/shared/request-id';
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import type { GatewayContext } from '../context.ts';
 import { answerRaw } from './raw-answer.ts';
-import { requestIdFrom } from './request-id.ts';
 
 /** More connections than this through one gateway are refused. */
 const maxSockets = 20_000;

@@ -1,7 +1,8 @@
 import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { isId, newId } from '@claude-cli/shared/ids';
+import { isId } from '@claude-cli/shared/ids';
+import { requestIdFrom } from '@claude-cli/shared/request-id';
 import { WebSocketServer } from 'ws';
 import type { Context } from '../context.ts';
 import { accept } from './accept.ts';
@@ -24,7 +25,7 @@ export async function openDoor(ctx: Context): Promise<AsyncDisposable> {
     const sessionId = sessionIdOf(request.url);
     if (!sessionId) return refuse(socket, 404);
     if (closing || ctx.connections.full) return refuse(socket, 503);
-    const requestId = requestIdOf(request.headers['x-request-id']);
+    const requestId = requestIdFrom(request.headers['x-request-id']);
     sockets.handleUpgrade(request, socket, head, (webSocket) => accept(ctx, webSocket, sessionId, requestId));
   });
   await new Promise<void>((resolve, reject) => {
@@ -46,11 +47,6 @@ export async function openDoor(ctx: Context): Promise<AsyncDisposable> {
 function sessionIdOf(url = ''): string | undefined {
   const [, id] = /^\/ws\/([^/?#]+)(?:\?|$)/.exec(url) ?? [];
   return isId(id) ? id.toLowerCase() : undefined;
-}
-
-/** The id that the gateway gave the request, when it looks like one. */
-function requestIdOf(header: string | string[] | undefined): string {
-  return typeof header === 'string' && /^[\w.-]{1,128}$/.test(header) ? header : newId();
 }
 
 function refuse(socket: Duplex, status: number): void {

@@ -28,7 +28,12 @@ test('a completed task is an update and then the completion of the API reference
 });
 
 test('a failed task is an update and then the error of the API reference', () => {
-  const end = { execution_id: 'execution', error: 'Command not found: invalidcommand', exit_code: 127 };
+  const end = {
+    execution_id: 'execution',
+    error: 'Command not found: invalidcommand',
+    exit_code: 127,
+    timed_out: false,
+  };
   const [update, error] = textsOf({
     ...about,
     type: 'task.failed',
@@ -41,7 +46,7 @@ test('a failed task is an update and then the error of the API reference', () =>
 });
 
 test('a task that ran out of time says so', () => {
-  const end = { execution_id: 'execution', error: 'Timed out after 5 s', exit_code: null };
+  const end = { execution_id: 'execution', error: 'Timed out after 5 s', exit_code: null, timed_out: true };
   const [, error] = textsOf({ ...about, type: 'task.failed', data: { ...facts('task-uuid'), ...end } });
   expect(JSON.parse(error ?? '').data.code).toBe('TASK_TIMEOUT');
 });

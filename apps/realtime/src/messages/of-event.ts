@@ -42,8 +42,8 @@ function taskCompleted({ data, time }: PlatformEvent<'task.completed'>): Encoded
 }
 
 function taskFailed({ data, time }: PlatformEvent<'task.failed'>): Encoded {
-  const { task_id, error, exit_code } = data;
-  const [code, message] = /timed out|time-?out/i.test(error)
+  const { task_id, error, exit_code, timed_out } = data;
+  const [code, message] = timed_out
     ? ['TASK_TIMEOUT', 'The execution of the task timed out']
     : ['TASK_EXECUTION_FAILED', 'Failed to execute task'];
   return dataMessage('error', { code, message, task_id, details: { error, exit_code } }, time);

@@ -1,6 +1,7 @@
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
+import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import type { Context } from '../context.ts';
 import { type Task, taskAlreadyRunning } from '../tasks/task.ts';
 import { type Execution, entry, nextAnnouncement, rankOf } from './execution.ts';
@@ -14,7 +15,6 @@ export interface RunOptions {
   run_number: number;
 }
 
-const duplicateKey = 11000;
 /** How long the caller waits for the task and the runners to hear of it; afterwards that goes on in the background. */
 const tellWithinMs = 1_000;
 
@@ -28,7 +28,7 @@ export async function queueExecution(ctx: Context, task: Task, options: RunOptio
   const execution = newExecution(task, options);
   await ctx.executions.create(execution).catch((error) => {
     // The unique index decides, whoever else asked at the same time.
-    throw error.code === duplicateKey ? taskAlreadyRunning(task._id) : error;
+    throw isDuplicateKey(error) ? taskAlreadyRunning(task._id) : error;
   });
   const told = ctx.executionOutbox.flush(execution);
   await Promise.race([told, new Promise((resolve) => setTimeout(resolve, tellWithinMs).unref())]);

@@ -1,3 +1,4 @@
+import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import { type Connection, type Model, Schema } from 'mongoose';
 import type { Context } from '../context.ts';
 import type { Execution } from './execution.ts';
@@ -23,7 +24,6 @@ export function slotModel(connection: Connection): SlotModel {
 }
 
 type Holder = Pick<Execution, '_id' | 'project_id'>;
-const duplicateKey = 11000;
 
 /** Take one of the project's slots. Taking it twice takes it once. @returns false when as many as the limit are taken */
 export async function acquireSlot({ slots }: Context, { _id, project_id }: Holder, limit: number): Promise<boolean> {
@@ -33,7 +33,7 @@ export async function acquireSlot({ slots }: Context, { _id, project_id }: Holde
     return taken.modifiedCount + taken.upsertedCount > 0;
   } catch (error) {
     // The document is there and does not match: no slot is free, or it is held already; or somebody just made it.
-    if ((error as { code?: number }).code !== duplicateKey) throw error;
+    if (!isDuplicateKey(error)) throw error;
     const again = await slots.updateOne(free, { $push: { holders: _id } });
     return again.modifiedCount > 0 || (await slots.exists({ _id: project_id, holders: _id })) !== null;
   }

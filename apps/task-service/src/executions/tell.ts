@@ -58,6 +58,7 @@ function applied(task: Task, execution: Execution, { kind, generation }: Executi
     exit_code: execution.exit_code,
     error: execution.error,
     reason: execution.cancel_request?.reason ?? null,
+    timed_out: execution.status === 'timed_out',
   };
   const actor = kind === 'ended' && execution.cancel_request ? execution.cancel_request.by : execution.requested_by;
   return { set, events: [eventOfStatus(after, changes, actor, run)] };

@@ -1,4 +1,5 @@
 import type { AnyEvent, Change } from '@claude-cli/shared/events';
+import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import { type Connection, type Model, Schema } from 'mongoose';
 import type { Context } from '../context.ts';
 import type { Task } from '../tasks/task.ts';
@@ -78,14 +79,12 @@ function outcomeOf(event: AnyEvent): Record<string, unknown> {
   );
 }
 
-const duplicateKey = 11000;
-
 /** Store the entry of an event; harmless when it is there already. */
 export async function recordHistory(history: HistoryModel, event: AnyEvent): Promise<void> {
   const entry = entryOf(event);
   if (!entry) return;
   await history.create(entry).catch((error) => {
-    if (error.code !== duplicateKey) throw error;
+    if (!isDuplicateKey(error)) throw error;
   });
 }
 

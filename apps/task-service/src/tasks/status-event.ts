@@ -7,6 +7,7 @@ export interface RunFacts {
   exit_code: number | null;
   error: string | null;
   reason: string | null;
+  timed_out: boolean;
 }
 
 const byHand: Omit<RunFacts, 'execution_id'> & { execution_id: null } = {
@@ -14,6 +15,7 @@ const byHand: Omit<RunFacts, 'execution_id'> & { execution_id: null } = {
   exit_code: null,
   error: null,
   reason: null,
+  timed_out: false,
 };
 
 /** The event that tells a task's new status, set by hand or by a run. @param task as it is after the change */
@@ -25,7 +27,7 @@ export function eventOfStatus(
 ): AnyEvent {
   const about = { actor, project_id: task.project_id, version: task.version };
   const facts = factsOf(task, changes);
-  const { execution_id, exit_code, error, reason } = run;
+  const { execution_id, exit_code, error, reason, timed_out } = run;
   switch (task.status) {
     case 'running':
       return execution_id === null
@@ -43,7 +45,13 @@ export function eventOfStatus(
       });
     }
     case 'failed':
-      return newEvent('task.failed', about, { ...facts, execution_id, exit_code, error: error ?? 'set by hand' });
+      return newEvent('task.failed', about, {
+        ...facts,
+        execution_id,
+        exit_code,
+        error: error ?? 'set by hand',
+        timed_out,
+      });
     case 'cancelled':
       return newEvent('task.cancelled', about, { ...facts, execution_id, reason });
     case 'pending':
