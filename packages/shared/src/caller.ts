@@ -11,13 +11,30 @@ export type Permission = 'read' | 'write' | 'execute' | 'admin';
 /** Role of an account. */
 export type Role = keyof typeof permissionsOf;
 
+/** What a caller showed to be let in: a token of a sign-in, or an API key of a program. */
+export interface Credential {
+  kind: 'token' | 'api_key';
+  /** The token's jti, or the key's id. */
+  id: string;
+  /** When it expires, in seconds since the epoch; absent for a key that does not. */
+  expires_at?: number;
+}
+
 /** Who is asking. Travels with every call between services. */
 export interface Caller {
   user_id: string;
   role: Role;
+  /** Those of the role, or fewer for an API key. */
   permissions: readonly Permission[];
+  /** How the caller came in; absent for services and for nobody. */
+  credential?: Credential;
   /** Session named by the request, when there is one. */
   session_id?: string;
+}
+
+/** Whether a value from outside is one of the permissions. */
+export function isPermission(value: unknown): value is Permission {
+  return (permissionsOf.admin as readonly unknown[]).includes(value);
 }
 
 /** Nobody has signed in. */

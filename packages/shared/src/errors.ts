@@ -43,6 +43,13 @@ export const errorKinds = {
   PROJECT_ACCESS_DENIED: kind(403, GrpcStatus.PERMISSION_DENIED, 'The user has no such access to the project'),
   PROJECT_ARCHIVED: kind(409, GrpcStatus.FAILED_PRECONDITION, 'The project is archived and read-only'),
   PROJECT_LIMIT_EXCEEDED: kind(409, GrpcStatus.RESOURCE_EXHAUSTED, 'A limit of the project is exceeded'),
+  COMMAND_UNSAFE: kind(422, GrpcStatus.INVALID_ARGUMENT, 'The command would do harm and is refused'),
+  IDEMPOTENCY_KEY_REUSED: kind(
+    422,
+    GrpcStatus.INVALID_ARGUMENT,
+    'The Idempotency-Key was used for another request before',
+  ),
+  IDEMPOTENCY_KEY_IN_USE: kind(409, GrpcStatus.ABORTED, 'The request with this Idempotency-Key is still being done'),
   RATE_LIMIT_EXCEEDED: kind(429, GrpcStatus.RESOURCE_EXHAUSTED, 'Too many requests'),
   SYSTEM_MAINTENANCE: kind(503, GrpcStatus.UNAVAILABLE, 'The system is in maintenance mode'),
   SYSTEM_OVERLOADED: kind(503, GrpcStatus.RESOURCE_EXHAUSTED, 'The system is overloaded, try again later'),

@@ -26,6 +26,16 @@ export interface ProjectFacts {
   member_ids: string[];
 }
 
+/** What every event about an account tells. */
+export interface UserFacts {
+  user_id: string;
+  username: string;
+  role: 'admin' | 'developer' | 'viewer';
+  status: 'active' | 'disabled';
+  /** Tokens with an other version are revoked. */
+  token_version: number;
+}
+
 /** One piece of output of a command. */
 export interface OutputPiece {
   stream: 'stdout' | 'stderr' | 'system';
@@ -77,6 +87,18 @@ export interface EventCatalog {
   'project.created': ProjectFacts;
   'project.updated': ProjectFacts & { changes: Change[] };
   'project.deleted': ProjectFacts;
+  'user.created': UserFacts;
+  /** Told too when its tokens are revoked. */
+  'user.updated': UserFacts;
+  'queue.paused': { queue_name: string; reason: string | null };
+  'queue.resumed': { queue_name: string };
+  'queue.cleared': { queue_name: string; cleared_count: number };
+  'system.maintenance': {
+    status: 'none' | 'announced' | 'active';
+    message: string | null;
+    starts_at: string | null;
+    ends_at: string | null;
+  };
   'session.created': { session_id: string; user_id: string };
   'session.closed': { session_id: string; user_id: string };
   'execution.finished': RunResult;
@@ -106,6 +128,8 @@ export interface PlatformEvent<Type extends EventType = EventType> {
   actor: string;
   /** Project it belongs to; null for what belongs to none. */
   project_id: string | null;
+  /** Session in which it was caused; null where none was named. */
+  session_id: string | null;
   /** Version of the aggregate after the event; 0 where there is no aggregate. */
   version: number;
   data: EventCatalog[Type];
@@ -117,10 +141,11 @@ export type AnyEvent = { [Type in EventType]: PlatformEvent<Type> }[EventType];
 /** A new event, that happens now. */
 export function newEvent<Type extends EventType>(
   type: Type,
-  about: { actor: string; project_id: string | null; version?: number },
+  about: { actor: string; project_id: string | null; version?: number; session_id?: string | undefined },
   data: EventCatalog[Type],
 ): PlatformEvent<Type> {
-  return { id: newId(), type, time: new Date().toISOString(), version: 0, ...about, data };
+  const { actor, project_id, version = 0, session_id = null } = about;
+  return { id: newId(), type, time: new Date().toISOString(), actor, project_id, session_id, version, data };
 }
 
 /** Routing keys of events without a project, and of commands without a task, carry this in its place. */

@@ -12,6 +12,8 @@ export interface TokenClaims {
   role: Role;
   /** Id of the token. */
   jti: string;
+  /** Version of the account's tokens: one with another version than the account has now is revoked. Absent means 0. */
+  ver?: number;
   iat: number;
   exp: number;
 }
@@ -35,12 +37,12 @@ export function keysOf(secrets: readonly string[]): ReadonlyMap<string, KeyObjec
 /** A JWT (HS256) for a user, signed with the first of the secrets. */
 export function signToken(
   secrets: readonly string[],
-  user: { id: string; username: string; role: Role },
+  user: { id: string; username: string; role: Role; tokenVersion?: number },
   expiresInSeconds: number,
 ): string {
   const secret = secrets[0];
   if (!secret) throw new Error('no secret to sign tokens with');
-  return jwt.sign({ username: user.username, role: user.role }, secret, {
+  return jwt.sign({ username: user.username, role: user.role, ver: user.tokenVersion ?? 0 }, secret, {
     algorithm: 'HS256',
     keyid: keyId(secret),
     subject: user.id,

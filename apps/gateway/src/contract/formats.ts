@@ -15,6 +15,8 @@ export const formats: Readonly<Record<string, Format>> = {
   email: { issue: 'must be a mail address' },
   uri: { issue: 'must be an absolute URI' },
   duration: { issue: 'must be a duration of the form HH:MM:SS', pattern: '^\\d{2,6}:[0-5]\\d:[0-5]\\d$' },
+  language: { issue: 'must be a language tag (BCP 47) such as en or pt-BR' },
+  timezone: { issue: 'must be the name of a time zone (IANA) such as Europe/Berlin' },
   'byte-size': {
     issue: 'must be a size such as 10MB',
     pattern: '^\\d{1,9}(\\.\\d{1,9})?[KkMmGgTt]?[Bb]$',
@@ -33,8 +35,23 @@ export function installFormats(ajv: Ajv): void {
     | undefined;
   if (!isRfc3339) throw new Error('ajv-formats has no date-time');
   ajv.addFormat('date-time', (text: string) => isRfc3339(text) && Date.parse(text) >= firstTimestamp);
+  ajv.addFormat('language', (text: string) => isAcceptedBy(() => Intl.getCanonicalLocales(text)));
+  // Offsets such as +02:00 are accepted by Intl, but are no names: they do not know summer time.
+  ajv.addFormat(
+    'timezone',
+    (text: string) => /^[A-Za-z]/.test(text) && isAcceptedBy(() => new Intl.DateTimeFormat('en', { timeZone: text })),
+  );
   for (const [name, { pattern }] of Object.entries(formats)) {
     if (pattern) ajv.addFormat(name, new RegExp(pattern, 'u'));
+  }
+}
+
+function isAcceptedBy(attempt: () => unknown): boolean {
+  try {
+    attempt();
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,6 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import { context, propagation } from '@opentelemetry/api';
-import { anonymous, type Caller, permissionsOf, type Role } from '../caller.ts';
+import { anonymous, type Caller, type Credential, isPermission, permissionsOf, type Role } from '../caller.ts';
 import { type ErrorDetails, isErrorCode, PlatformError } from '../errors.ts';
 import { newId } from '../ids.ts';
 import type { Origin } from './interceptor.ts';
@@ -24,8 +24,7 @@ function firstJson(metadata: Metadata, key: string): Record<string, unknown> | u
 /** Metadata of an outgoing call: caller, request id and trace context. The deadline travels as gRPC's own. */
 export function originToMetadata(origin: Origin): Metadata {
   const metadata = new Metadata();
-  const { user_id, role, session_id } = origin.caller;
-  metadata.set(callerKey, toBinary({ user_id, role, session_id }));
+  metadata.set(callerKey, toBinary(origin.caller));
   metadata.set(requestIdKey, origin.requestId);
   propagation.inject(context.active(), metadata, { set: (carrier, key, value) => carrier.set(key, value) });
   return metadata;
@@ -44,8 +43,10 @@ function readCaller(metadata: Metadata): Caller {
   if (typeof sent?.user_id !== 'string' || typeof sent.role !== 'string' || sent.user_id === '') return anonymous;
   if (!Object.hasOwn(permissionsOf, sent.role)) return anonymous;
   const role = sent.role as Role;
-  const caller: Caller = { user_id: sent.user_id, role, permissions: permissionsOf[role] };
+  const sentPermissions = Array.isArray(sent.permissions) ? sent.permissions : permissionsOf[role];
+  const caller: Caller = { user_id: sent.user_id, role, permissions: sentPermissions.filter(isPermission) };
   if (typeof sent.session_id === 'string') caller.session_id = sent.session_id;
+  if (typeof sent.credential === 'object' && sent.credential !== null) caller.credential = sent.credential as Credential;
   return caller;
 }
 
