@@ -15,7 +15,9 @@ const origin: Origin = {
 };
 const calls: Call[] = [];
 
-const users = serve(UserServiceService, {
+const { getProfile, getUserNames } = UserServiceService;
+const definition = { getProfile, getUserNames };
+const users = serve(definition, {
   getProfile: async () => {
     throw new PlatformError('AUTH_ACCOUNT_DISABLED', 'The account is disabled', { since: 'yesterday' });
   },
@@ -31,7 +33,7 @@ describe('a call between services', () => {
   const log = createLogger('test', 'silent');
   let server: RunningGrpcServer;
   let channel: RpcChannel;
-  const client = () => channel.client(UserServiceService);
+  const client = () => channel.client(definition);
 
   beforeAll(async () => {
     server = await startGrpcServer({ host: '127.0.0.1', port: 0, services: [users], ctx: {}, log });

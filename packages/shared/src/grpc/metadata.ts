@@ -46,7 +46,8 @@ function readCaller(metadata: Metadata): Caller {
   const sentPermissions = Array.isArray(sent.permissions) ? sent.permissions : permissionsOf[role];
   const caller: Caller = { user_id: sent.user_id, role, permissions: sentPermissions.filter(isPermission) };
   if (typeof sent.session_id === 'string') caller.session_id = sent.session_id;
-  if (typeof sent.credential === 'object' && sent.credential !== null) caller.credential = sent.credential as Credential;
+  if (typeof sent.credential === 'object' && sent.credential !== null)
+    caller.credential = sent.credential as Credential;
   return caller;
 }
 
