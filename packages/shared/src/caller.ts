@@ -18,6 +18,8 @@ export interface Credential {
   id: string;
   /** When it expires, in seconds since the epoch; absent for a key that does not. */
   expires_at?: number;
+  /** Version of the account's tokens that the token is of. */
+  token_version?: number;
 }
 
 /** Who is asking. Travels with every call between services. */

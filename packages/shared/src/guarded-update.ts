@@ -34,12 +34,14 @@ export async function guardedUpdate<Document extends Aggregate<Entry>, Entry ext
   model: Model<Document>,
   id: string,
   notFound: () => PlatformError,
-  decide: (document: Document) => Decision<Document, Entry> | undefined,
+  decide: (
+    document: Document,
+  ) => Decision<Document, Entry> | undefined | Promise<Decision<Document, Entry> | undefined>,
 ): Promise<{ document: Document; changed: boolean }> {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const document = (await model.findOne({ _id: id }).lean()) as Document | null;
     if (!document || document.deleted_at) throw notFound();
-    const decision = decide(document);
+    const decision = await decide(document);
     if (!decision) return { document, changed: false };
     const update = {
       $set: { updated_at: new Date(), ...decision.set },

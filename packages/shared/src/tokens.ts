@@ -4,6 +4,9 @@ import { type Caller, permissionsOf, type Role } from './caller.ts';
 import { PlatformError } from './errors.ts';
 import { newId } from './ids.ts';
 
+/** Starts every API key, which tells keys and tokens apart where both are accepted. */
+export const apiKeyPrefix = 'ccp_';
+
 /** What a token says. */
 export interface TokenClaims {
   /** Id of the user. */
