@@ -36,6 +36,7 @@ describe('an execution', () => {
       `${join(runner.ctx.workspace.root, harness.project)}\n`,
       `${job.task_id} ${job.project_id} ${job.execution_id}\n`,
     ]);
+    expect(result.output_bytes).toBe(Buffer.byteLength(lines.join('')));
     const types = harness.events.map((event) => event.type);
     expect(types.lastIndexOf('command.output')).toBeLessThan(types.indexOf('execution.finished'));
     expect(harness.standIn.claims).toEqual([

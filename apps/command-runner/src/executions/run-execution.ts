@@ -30,7 +30,7 @@ export async function runExecution(ctx: Context, lease: Lease): Promise<void> {
     void running.reported.finally(() => renewal[Symbol.asyncDispose]());
   } catch (err) {
     log.error({ err }, 'execution could not be started');
-    const end = { status: 'failed', exit_code: null, error: 'The run could not be started' } as const;
+    const end = { status: 'failed', exit_code: null, error: 'The run could not be started', output_bytes: 0 } as const;
     const event = finished(job, started_at, { ...end, completed_at: new Date() }, null);
     await ctx.reports.sendUnstored({ id: event.id, time: event.time, event });
     await renewal[Symbol.asyncDispose]();
@@ -47,6 +47,8 @@ async function endEarlierAttempt(ctx: Context, executionId: string): Promise<voi
 async function specOf(ctx: Context, job: Job, started_at: Date): Promise<CommandSpec> {
   const { execution_id, command, prompt } = job;
   const agent = command === undefined ? new AgentStream() : undefined;
+  // What goes beyond the bound is dropped.
+  const stored = (bytes: number) => Math.min(bytes, ctx.config.OUTPUT_LIMIT_BYTES);
   const spec: CommandSpec = {
     facts: {
       _id: execution_id,
@@ -64,7 +66,9 @@ async function specOf(ctx: Context, job: Job, started_at: Date): Promise<Command
     live: true,
     report: (end, stopped) =>
       // Whoever took the execution away does not wait for us.
-      stopped === 'lease lost' ? undefined : finished(job, started_at, end, agent?.result ?? null),
+      stopped === 'lease lost'
+        ? undefined
+        : finished(job, started_at, { ...end, output_bytes: stored(end.output_bytes) }, agent?.result ?? null),
   };
   if (agent) spec.translator = (write) => agent.to(write);
   return spec;
@@ -73,7 +77,7 @@ async function specOf(ctx: Context, job: Job, started_at: Date): Promise<Command
 function finished(
   job: Job,
   started_at: Date,
-  end: Pick<CommandEnd, 'status' | 'exit_code' | 'error' | 'completed_at'>,
+  end: Pick<CommandEnd, 'status' | 'exit_code' | 'error' | 'output_bytes' | 'completed_at'>,
   result: RunResult['result'],
 ): Report['event'] {
   const { execution_id, task_id, generation, project_id, user_id } = job;
@@ -88,6 +92,7 @@ function finished(
       exit_code: end.exit_code,
       error: end.error,
       result,
+      output_bytes: end.output_bytes,
       started_at: started_at.toISOString(),
       finished_at: end.completed_at.toISOString(),
     },
