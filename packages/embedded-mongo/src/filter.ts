@@ -1,6 +1,6 @@
 import { CommandError, notImplemented } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { type Interval, isPoint, keyOf, ordered, point, prefixed } from './keys.ts';
+import { type Interval, intersect, isPoint, keyOf, ordered, point, prefixed } from './keys.ts';
 import { reaches } from './paths.ts';
 import { bsonTag, type Doc, isDoc, isOperators, numberOf, toPlain, toRegExp, typeName, typeNames } from './values.ts';
 
@@ -123,8 +123,12 @@ function compileCondition(condition: unknown, probe: Probe, note: Note, nest: (i
         return (subject) => parts.length > 0 && parts.every((part) => part(subject));
       }
       case '$elemMatch': {
-        note(name, operand);
-        const test = elementTest(operand, note, nest);
+        // One and the same element is meant by all parts, so together they bound a scan of an index more closely.
+        const parts: Parameters<Note>[] = [];
+        const test = elementTest(operand, (...part) => parts.push(part), nest);
+        const bounds = parts.flatMap(([, , intervals]) => (intervals ? [intervals] : []));
+        note(name, operand, bounds.length > 1 ? bounds.reduce(intersect) : undefined);
+        for (const part of parts) note(...part);
         return (subject) => probe(subject, (value) => Array.isArray(value) && value.some(test), false);
       }
     }

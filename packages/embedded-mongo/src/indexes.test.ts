@@ -215,6 +215,16 @@ describe('multikey indexes', () => {
     expect(await items.countDocuments({ n: { $gt: 5, $lt: 6 } })).toBe(1);
   });
 
+  test('are bounded on both sides by a range that one element has to lie in', async () => {
+    await items.createIndex({ tags: 1 });
+    await items.insertMany(Array.from({ length: 100 }, (_, n) => ({ _id: n, tags: [`a${n}`, `b${n}`, `c${n}`] })));
+    const plan = await explain({ tags: { $elemMatch: { $gte: 'b2', $lt: 'b3' } } });
+    expect(plan.executionStats).toMatchObject({ nReturned: 11, totalKeysExamined: 11 });
+    // Of two elements, one may lie above and another one below.
+    expect(await items.countDocuments({ tags: { $gte: 'c99', $lt: 'b' } })).toBe(1);
+    expect(await items.countDocuments({ tags: { $elemMatch: { $gte: 'c99', $lt: 'b' } } })).toBe(0);
+  });
+
   test('refuse parallel arrays', async () => {
     await items.createIndex({ a: 1, b: 1 });
     await expect(items.insertOne({ a: [1], b: [1] })).rejects.toMatchObject({ code: 171 });
