@@ -21,6 +21,8 @@ export interface Rest {
   paginated: boolean;
   deadlineMs: number;
   body: boolean;
+  /** Codes besides those that follow from access, input and method. */
+  errors: readonly string[];
 }
 
 /** The `rules` option of a field. Absent strings are '', absent numbers undefined. */
@@ -38,6 +40,7 @@ export interface Rules {
   default: string;
   maxBytes: number;
   secret: boolean;
+  oneOf: readonly string[];
 }
 
 const noRules: Rules = {
@@ -48,6 +51,7 @@ const noRules: Rules = {
   default: '',
   maxBytes: 0,
   secret: false,
+  oneOf: [],
 };
 
 /** The contract as buf compiled it, read by reflection: its options are looked up by name, not by generated code. */

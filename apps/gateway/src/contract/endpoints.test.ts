@@ -66,6 +66,7 @@ describe('the endpoints of the contract', () => {
     [{ path: '/api/things/{nothing}' }, /the path parameter nothing is no field/],
     [{ path: '/things' }, /must start with \/api\//],
     [{ method: 'FETCH' }, /the method FETCH is not supported/],
+    [{ errors: ['TASK_LOST'] }, /TASK_LOST is no error code/],
     [{ status: 204 }, /204 is no status with an answer/],
     [{ paginated: true }, /needs the fields page and page_size/],
   ])('are refused when one contradicts itself: %j', (change, problem) => {

@@ -1,5 +1,6 @@
 import type { DescField, DescMessage, DescService } from '@bufbuild/protobuf';
 import type { Permission } from '@claude-cli/shared/caller';
+import { type ErrorCode, isErrorCode } from '@claude-cli/shared/errors';
 import { commentOf } from './comments.ts';
 import { type Contract, loadContract } from './contract.ts';
 
@@ -34,6 +35,8 @@ export interface Endpoint {
   paginated: boolean;
   /** Longest wait for the owner, in milliseconds. */
   deadlineMs: number;
+  /** Error codes of its own, besides those that follow from its access, input and method. */
+  errors: readonly ErrorCode[];
   request: DescMessage;
   response: DescMessage;
   comment: string;
@@ -72,6 +75,7 @@ export function endpointsOf(contract: Contract = loadContract()): readonly Endpo
         access: rest.access as Access,
         paginated: rest.paginated,
         deadlineMs: rest.deadlineMs || defaultDeadlineMs,
+        errors: rest.errors as readonly ErrorCode[],
         request: method.input,
         response: method.output,
         comment: commentOf(method),
@@ -108,6 +112,7 @@ function problemsOf(endpoint: Endpoint): string[] {
   if (!methods.includes(endpoint.method)) problems.push(`the method ${endpoint.method} is not supported`);
   if (!endpoint.path.startsWith('/api/')) problems.push('the path must start with /api/');
   if (!accessLevels.includes(endpoint.access)) problems.push('the access is not specified');
+  for (const code of endpoint.errors) if (!isErrorCode(code)) problems.push(`${code} is no error code`);
   if (endpoint.status < 200 || endpoint.status > 203) problems.push(`${endpoint.status} is no status with an answer`);
   if (endpoint.paginated && !['page', 'page_size'].every((name) => names.includes(name))) {
     problems.push('a paginated endpoint needs the fields page and page_size');

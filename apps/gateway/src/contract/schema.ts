@@ -2,6 +2,7 @@ import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf
 import { commentOf } from './comments.ts';
 import type { Contract, Rules } from './contract.ts';
 import { acceptedFields } from './endpoints.ts';
+import { formats } from './formats.ts';
 
 /** A JSON Schema. */
 export interface Schema {
@@ -39,7 +40,7 @@ export function fieldSchema(field: DescField, dialect: Dialect): Schema {
   const rules = dialect.contract.rulesOf(field);
   const schema = { ...shapeOf(field, rules, dialect), ...(rules.default && { default: JSON.parse(rules.default) }) };
   if (dialect.purpose === 'validation') return schema;
-  return { ...schema, ...documentation(field, rules) };
+  return { ...schema, ...documentation(field, rules), ...(rules.secret && { writeOnly: true }) };
 }
 
 /** What an answer holds: every declared field, null where nothing is set. */
@@ -64,6 +65,7 @@ export function isNullable(field: DescField): boolean {
 }
 
 function nullable(shape: Schema): Schema {
+  if (Array.isArray(shape.enum)) return { ...shape, type: [shape.type, 'null'], enum: [...shape.enum, null] };
   if (typeof shape.type === 'string') return { ...shape, type: [shape.type, 'null'] };
   return '$ref' in shape ? { anyOf: [shape, { type: 'null' }] } : shape;
 }
@@ -73,7 +75,6 @@ function documentation(field: DescField, rules: Rules): Schema {
   return {
     ...(description && { description }),
     ...(rules.example && { examples: [JSON.parse(rules.example)] }),
-    ...(rules.secret && { writeOnly: true }),
   };
 }
 
@@ -140,11 +141,17 @@ function stringSchema(rules: Rules, { purpose }: Dialect): Schema {
       // An empty string in a required field is as good as none; it is told apart as too short.
       minLength: rules.minLength ?? (rules.required ? 1 : undefined),
       maxLength: rules.maxLength,
-      format: rules.format || undefined,
-      pattern: rules.pattern || undefined,
+      enum: rules.oneOf.length > 0 ? rules.oneOf : undefined,
+      ...formatSchema(rules, purpose),
     }),
     ...(purpose === 'validation' && { text: true }),
   };
+}
+
+// A format that JSON Schema does not know, or knows as something else, is a pattern to readers of a document.
+function formatSchema({ format, pattern }: Rules, purpose: Dialect['purpose']): Schema {
+  const asPattern = purpose === 'document' ? formats[format]?.pattern : undefined;
+  return asPattern ? { pattern: asPattern } : { format: format || undefined, pattern: pattern || undefined };
 }
 
 function integerSchema(rules: Rules, { purpose }: Dialect, least: number, greatest: number): Schema {

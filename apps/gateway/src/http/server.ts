@@ -6,7 +6,7 @@ import { newId } from '@claude-cli/shared/ids';
 import type { GatewayContext } from '../context.ts';
 import { type Contract, loadContract } from '../contract/contract.ts';
 import { endpointsOf } from '../contract/endpoints.ts';
-import { openapiOf } from '../contract/openapi.ts';
+import { openapiOf } from '../docs/openapi.ts';
 import { version } from '../version.ts';
 import { createApp } from './app.ts';
 import { operationsOf } from './operations.ts';
