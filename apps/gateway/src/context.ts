@@ -1,9 +1,18 @@
+import { Accounts } from '@claude-cli/shared/accounts';
 import type { RpcChannel } from '@claude-cli/shared/grpc/client';
 import type { Logger } from '@claude-cli/shared/logger';
+import { MaintenanceWatch } from '@claude-cli/shared/maintenance';
 import type { Owner } from '@claude-cli/shared/service/resources';
 import type { BaseContext } from '@claude-cli/shared/service/service';
 import type { SettingName, Settings } from '@claude-cli/shared/settings';
+import type { Redis } from 'ioredis';
 import { RequestWindow } from './http/request-window.ts';
+import { Once } from './idempotency/once.ts';
+import { LoginLimits } from './limits/login-limits.ts';
+import { Overload } from './limits/overload.ts';
+import { RateLimits } from './limits/rate-limits.ts';
+import { connectRedis } from './limits/redis.ts';
+import { InSession } from './sessions/in-session.ts';
 
 /** Settings that the gateway reads. */
 export const gatewaySettings = [
@@ -13,12 +22,21 @@ export const gatewaySettings = [
   'REDIS_URL',
   'REALTIME_URL',
   'BODY_LIMIT_BYTES',
+  'RATE_LIMIT_ANONYMOUS',
+  'RATE_LIMIT_USER',
+  'RATE_LIMIT_PREMIUM',
+  'RATE_LIMIT_LOGIN',
+  'TRUST_PROXY',
+  'MAX_REQUESTS_IN_FLIGHT',
+  'MAX_EVENT_LOOP_DELAY_MS',
   'SHUTDOWN_GRACE_MS',
   'NODE_ENV',
 ] as const satisfies SettingName[];
 
+type GatewaySettings = (typeof gatewaySettings)[number];
+
 /** Values of {@link gatewaySettings}. */
-export type GatewayConfig = Settings<(typeof gatewaySettings)[number]>;
+export type GatewayConfig = Settings<GatewaySettings>;
 
 /** What everything in the gateway works with. */
 export interface GatewayContext {
@@ -26,6 +44,15 @@ export interface GatewayContext {
   log: Logger;
   /** The connection to an app. */
   channel(owner: Owner): RpcChannel;
+  /** Absent when it is not configured. */
+  redis: Redis | undefined;
+  accounts: Accounts;
+  rateLimits: RateLimits;
+  logins: LoginLimits;
+  overload: Overload;
+  maintenance: MaintenanceWatch;
+  once: Once;
+  inSession: InSession;
   /** How the last minute of requests went. */
   window: RequestWindow;
   /** When the gateway started, as performance.now() tells it. */
@@ -33,15 +60,31 @@ export interface GatewayContext {
 }
 
 /** The context of a gateway that starts now. */
-export function createContext({
-  config,
-  log,
-  resources,
-}: BaseContext<(typeof gatewaySettings)[number]>): GatewayContext {
+export function createContext({ config, log, resources }: BaseContext<GatewaySettings>): GatewayContext {
+  const redis = config.REDIS_URL === undefined ? undefined : resources.use(connectRedis(config.REDIS_URL, log)).client;
+  return contextOf(config, log, (owner) => resources.channel(owner), redis);
+}
+
+/** The context over connections that are there already. */
+export function contextOf(
+  config: GatewayConfig,
+  log: Logger,
+  channel: GatewayContext['channel'],
+  redis: Redis | undefined,
+): GatewayContext {
+  const projectService = channel('project-service');
   return {
     config,
     log,
-    channel: (owner) => resources.channel(owner),
+    channel,
+    redis,
+    accounts: new Accounts(projectService),
+    rateLimits: new RateLimits(config, redis),
+    logins: new LoginLimits(config.RATE_LIMIT_LOGIN, redis),
+    overload: new Overload(config),
+    maintenance: new MaintenanceWatch(projectService, 'gateway', log),
+    once: new Once(projectService, config.JWT_SECRET, log),
+    inSession: new InSession(projectService, log),
     window: new RequestWindow(),
     startedAt: performance.now(),
   };

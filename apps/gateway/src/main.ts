@@ -6,5 +6,5 @@ await runService({
   name: 'gateway',
   settings: gatewaySettings,
   context: createContext,
-  runs: [(ctx) => startGateway(ctx)],
+  runs: [({ maintenance }) => maintenance.start(), (ctx) => startGateway(ctx)],
 });

@@ -2,8 +2,10 @@ import type { CommandServiceService } from '@claude-cli/proto/platform/v1/comman
 import type { SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
 import type { TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
 import type { ProjectAccessCache } from '@claude-cli/shared/access';
+import type { Accounts } from '@claude-cli/shared/accounts';
 import type { RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Logger } from '@claude-cli/shared/logger';
+import type { MaintenanceWatch } from '@claude-cli/shared/maintenance';
 import type { Settings } from '@claude-cli/shared/settings';
 import type { Connections } from './connections/connections.ts';
 import type { RecentIds } from './events/recent-ids.ts';
@@ -20,6 +22,10 @@ export interface Context {
   limits: Limits;
   log: Logger;
   access: ProjectAccessCache;
+  /** Whom tokens stand for. */
+  accounts: Accounts;
+  /** Whether writes are refused now. */
+  maintenance: MaintenanceWatch;
   sessions: RpcClient<typeof SessionServiceService>;
   tasks: RpcClient<typeof TaskServiceService>;
   commands: RpcClient<typeof CommandServiceService>;

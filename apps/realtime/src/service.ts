@@ -2,6 +2,8 @@ import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
 import { SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
 import { TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
 import { ProjectAccessCache } from '@claude-cli/shared/access';
+import { Accounts } from '@claude-cli/shared/accounts';
+import { MaintenanceWatch } from '@claude-cli/shared/maintenance';
 import type { Service } from '@claude-cli/shared/service/service';
 import { every } from '@claude-cli/shared/timer';
 import { Connections } from './connections/connections.ts';
@@ -27,6 +29,8 @@ export function realtimeWith(own: Partial<Limits>): Service<(typeof settingNames
         limits,
         log,
         access: new ProjectAccessCache(resources.channel('project-service')),
+        accounts: new Accounts(resources.channel('project-service')),
+        maintenance: new MaintenanceWatch(resources.channel('project-service'), 'realtime', log),
         sessions: resources.channel('project-service').client(SessionServiceService),
         tasks: resources.channel('task-service').client(TaskServiceService),
         commands: resources.channel('command-runner').client(CommandServiceService),
@@ -38,6 +42,7 @@ export function realtimeWith(own: Partial<Limits>): Service<(typeof settingNames
       };
     },
     runs: [
+      ({ maintenance }) => maintenance.start(),
       consumeEvents,
       (ctx) => every(limits.recheckMs, 'checking the access of subscribers', () => recheckAll(ctx), ctx.log),
       (ctx) => every(limits.pingMs, 'pinging', async () => ctx.connections.pingAll(), ctx.log),

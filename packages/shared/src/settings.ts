@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65535);
 const positiveInt = z.coerce.number().int().min(1);
+const proxies =
+  /^(\d{1,2}|[\da-fA-F.:/]+|loopback|linklocal|uniquelocal)(\s*,\s*([\da-fA-F.:/]+|loopback|linklocal|uniquelocal))*$/;
 const address = z.string().regex(/^\S+:\d+$/, 'must be host:port');
 
 /**
@@ -75,6 +77,28 @@ export const settings = {
     .default(30_000)
     .describe('How long a runner may be silent before its execution is taken away'),
   QUEUE_LIMIT: positiveInt.default(10_000).describe('Executions that may wait in one queue before QUEUE_FULL'),
+  RATE_LIMIT_ANONYMOUS: positiveInt.default(100).describe('Requests per minute of one address that has not signed in'),
+  RATE_LIMIT_USER: positiveInt.default(200).describe('Requests per minute of one user'),
+  RATE_LIMIT_PREMIUM: positiveInt.default(500).describe('Requests per minute of one user of the tier premium'),
+  RATE_LIMIT_LOGIN: positiveInt
+    .default(10)
+    .describe(
+      'Failed sign-ins per minute to one account from one address; ten times as many to it, or from it, in all',
+    ),
+  TRUST_PROXY: z
+    .string()
+    .regex(proxies, 'must be a number of proxies, or addresses, networks (CIDR), loopback, linklocal, uniquelocal')
+    .transform((text) => (/^\d+$/.test(text) ? Number(text) : text.split(',').map((part) => part.trim())))
+    .optional()
+    .describe(
+      'Proxies in front of the gateway whose X-Forwarded-For is believed: how many, or their addresses, comma-separated',
+    ),
+  MAX_REQUESTS_IN_FLIGHT: positiveInt
+    .default(2_000)
+    .describe('Requests that one gateway answers at once; more are answered SYSTEM_OVERLOADED'),
+  MAX_EVENT_LOOP_DELAY_MS: positiveInt
+    .default(500)
+    .describe('Mean delay of the event loop over a second from which a gateway answers SYSTEM_OVERLOADED'),
   BODY_LIMIT_BYTES: positiveInt.default(10_485_760).describe('Largest request body'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])

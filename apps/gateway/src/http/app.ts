@@ -1,20 +1,18 @@
 import { PlatformError } from '@claude-cli/shared/errors';
-import { inSpanOf } from '@claude-cli/shared/telemetry';
-import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { GatewayContext } from '../context.ts';
 import { shapeOf } from '../contract/endpoints.ts';
 import type { Schema } from '../contract/schema.ts';
-import type { Meta } from '../contract/serializer.ts';
-import { version } from '../version.ts';
-import { type Authenticate, callerFrom, createAuthentication } from './authentication.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
+import { type Admit, createAdmission } from './admission.ts';
 import { jsonBody } from './body.ts';
-import { CancelBudget } from './cancel-budget.ts';
 import { errorText, sendJson } from './envelope.ts';
 import { errorHandler } from './errors.ts';
+import { createIdentification } from './identification.ts';
 import { observe } from './metrics.ts';
 import type { Operation } from './operations.ts';
-import { type Page, paginate } from './pagination.ts';
+import { performer } from './perform.ts';
 
 /** The HTTP application: every operation as a route, and an answer in the envelope for everything else. */
 export function createApp(ctx: GatewayContext, operations: readonly Operation[], document: Schema): Express {
@@ -23,11 +21,22 @@ export function createApp(ctx: GatewayContext, operations: readonly Operation[],
   app.disable('etag');
   app.set('query parser', false);
   app.set('case sensitive routing', true);
+  app.set('trust proxy', ctx.config.TRUST_PROXY ?? false);
 
   app.use(observe(ctx));
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: apiPolicy } }));
   app.use(neverStored);
-  addRoutes(app, ctx, operations);
+  const { config, accounts, rateLimits, overload } = ctx;
+  app.use(overload.count);
+  const admit = createAdmission(createIdentification(config.JWT_SECRET, accounts), rateLimits, overload);
+  const means: Means = {
+    admit,
+    perform: performer(ctx),
+    readBody: jsonBody(config.BODY_LIMIT_BYTES),
+    readSmallBody: jsonBody(Math.min(config.BODY_LIMIT_BYTES, anonymousBodyLimit)),
+  };
+  addRoutes(app, means, operations);
+  app.use(admit('everyone'));
   const openapi = JSON.stringify(document);
   app.get('/openapi.json', (_request, response) => {
     response.locals.route = '/openapi.json';
@@ -35,6 +44,7 @@ export function createApp(ctx: GatewayContext, operations: readonly Operation[],
   });
   app.use('/ws', upgradeRequired);
   app.use(notFound);
+  app.use(countedBy(rateLimits));
   app.use(errorHandler(ctx.log));
   return app;
 }
@@ -47,26 +57,20 @@ const apiPolicy = { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"], 'f
 
 /** What the routes share. */
 interface Means {
-  authenticate: Authenticate;
+  admit: Admit;
+  perform(operation: Operation): RequestHandler;
   readBody: RequestHandler[];
   readSmallBody: RequestHandler[];
-  cancellations: CancelBudget;
 }
 
-function addRoutes(app: Express, { config }: GatewayContext, operations: readonly Operation[]): void {
-  const means: Means = {
-    authenticate: createAuthentication(config.JWT_SECRET),
-    readBody: jsonBody(config.BODY_LIMIT_BYTES),
-    readSmallBody: jsonBody(Math.min(config.BODY_LIMIT_BYTES, anonymousBodyLimit)),
-    cancellations: new CancelBudget(),
-  };
+function addRoutes(app: Express, means: Means, operations: readonly Operation[]): void {
   for (const sameUrls of Map.groupBy(operations, ({ path }) => shapeOf(path)).values()) {
     for (const operation of sameUrls) {
       const verb = operation.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete';
       app[verb](routeOf(operation.path), ...handlersOf(operation, means));
     }
     const [{ path } = { path: '' }] = sameUrls;
-    app.all(routeOf(path), otherMethods(path, sameUrls));
+    app.all(routeOf(path), means.admit('everyone'), otherMethods(path, sameUrls));
   }
 }
 
@@ -75,51 +79,21 @@ function routeOf(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
-function handlersOf(operation: Operation, { authenticate, cancellations, ...read }: Means): RequestHandler[] {
+function handlersOf(operation: Operation, { admit, perform, ...read }: Means): RequestHandler[] {
   const nameRoute: RequestHandler = (_request, response, next) => {
     response.locals.route = operation.path;
     next();
   };
   const readBody = operation.access === 'everyone' ? read.readSmallBody : read.readBody;
-  return [
-    nameRoute,
-    ...authenticate(operation.access),
-    ...(operation.input === 'body' ? readBody : []),
-    (request, response) =>
-      inSpanOf(request.headers, `${operation.method} ${operation.path}`, 'server', () =>
-        answer(operation, cancellations, request, response),
-      ),
-  ];
+  return [nameRoute, admit(operation.access), ...(operation.input === 'body' ? readBody : []), perform(operation)];
 }
 
-async function answer(
-  operation: Operation,
-  cancellations: CancelBudget,
-  request: Request,
-  response: Response,
-): Promise<void> {
-  const query = queryOf(request);
-  const message = operation.read({ params: request.params as Record<string, string>, query, body: request.body });
-  const requestId: string = response.locals.requestId;
-  const left = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished && cancellations.take()) left.abort();
-  });
-  if (response.destroyed) return;
-  const data = await operation.call(message, {
-    caller: callerFrom(request),
-    requestId,
-    deadline: new Date(Date.now() + operation.deadlineMs),
-    signal: left.signal,
-  });
-  const meta: Meta = { timestamp: new Date().toISOString(), request_id: requestId, version };
-  const whole = operation.paginated ? paginate(operation, message, query, data as Page) : data;
-  sendJson(response, operation.status, operation.serialize({ data: whole, error: null, meta }));
-}
-
-function queryOf({ url }: Request): string {
-  const start = url.indexOf('?');
-  return start === -1 ? '' : url.slice(start + 1);
+/** What was refused before it was admitted, such as an address that cannot be decoded, counts as well. */
+function countedBy(limits: RateLimits): ErrorRequestHandler {
+  return async (thrown, request, response, next) => {
+    if (!response.hasHeader('X-RateLimit-Limit')) await limits.take(request, response, undefined);
+    next(thrown);
+  };
 }
 
 const neverStored: RequestHandler = (_request, response, next) => {

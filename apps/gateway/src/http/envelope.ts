@@ -26,11 +26,12 @@ export function errorText(error: PlatformError, requestId: string): string {
 export function errorHeaders(error: PlatformError): Record<string, string> {
   if (error.httpStatus === 401) return { 'WWW-Authenticate': 'Bearer' };
   if (error.code === 'METHOD_NOT_ALLOWED') return { Allow: String(error.details.allowed) };
-  if (error.httpStatus === 429 || error.httpStatus === 503) return { 'Retry-After': String(secondsUntilRetry(error)) };
+  const passes = error.httpStatus === 429 || error.httpStatus === 503 || error.code === 'IDEMPOTENCY_KEY_IN_USE';
+  if (passes) return { 'Retry-After': String(secondsUntilRetry(error)) };
   return {};
 }
 
 function secondsUntilRetry({ details }: PlatformError): number {
-  const reset = typeof details.reset_at === 'string' ? Date.parse(details.reset_at) : Number.NaN;
-  return Number.isNaN(reset) ? 1 : Math.max(1, Math.ceil((reset - Date.now()) / 1000));
+  const at = Date.parse(String(details.reset_at ?? details.retry_at));
+  return Number.isNaN(at) ? 1 : Math.max(1, Math.ceil((at - Date.now()) / 1000));
 }

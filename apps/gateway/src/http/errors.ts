@@ -1,8 +1,8 @@
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { Logger } from '@claude-cli/shared/logger';
-import { Metadata } from '@grpc/grpc-js';
 import type { ErrorRequestHandler } from 'express';
-import { errorHeaders, errorText, sendJson } from './envelope.ts';
+import { requestIdOf } from './admission.ts';
+import { errorReply, sendReply } from './reply.ts';
 
 /** Our error for what express, its body parser or passport throws: they tell by `status` and `type`. */
 export function errorFrom(thrown: unknown): PlatformError {
@@ -24,22 +24,9 @@ export function unsupportedMediaType(message: string, cause?: unknown): Platform
   return new PlatformError('UNSUPPORTED_MEDIA_TYPE', message, { expected: 'application/json' }, cause);
 }
 
-/** Answers everything that was thrown in the envelope. Faults of ours get their stack into the log, once. */
+/** Answers everything that was thrown in the envelope. */
 export function errorHandler(log: Logger): ErrorRequestHandler {
   return (thrown, _request, response, _next) => {
-    const error = errorFrom(thrown);
-    const requestId: string = response.locals.requestId;
-    if (error.isFault && !answeredByService(error.cause)) {
-      log.error({ request_id: requestId, err: error.cause ?? error }, 'request failed');
-    }
-    if (response.headersSent || response.destroyed) return void response.destroy();
-    for (const [name, value] of Object.entries(errorHeaders(error))) response.setHeader(name, value);
-    sendJson(response, error.httpStatus, errorText(error, requestId));
+    sendReply(response, errorReply(log, errorFrom(thrown), requestIdOf(response)));
   };
-}
-
-/** Whether a service behind us answered with this fault: it has logged it with its own stack. */
-function answeredByService(cause: unknown): boolean {
-  const metadata = cause instanceof Error && 'metadata' in cause ? cause.metadata : undefined;
-  return metadata instanceof Metadata && metadata.get('platform-error-bin').length > 0;
 }

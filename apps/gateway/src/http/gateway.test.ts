@@ -2,17 +2,14 @@ import { gzipSync } from 'node:zlib';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { metrics } from '@claude-cli/shared/telemetry';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { anId, ask, bearer, secrets, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
+import { anId, ask, bearer, idOf, secrets, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
   gateway = await startTestGateway({ BODY_LIMIT_BYTES: '200000' });
 });
 afterAll(async () => gateway[Symbol.asyncDispose]());
-beforeEach(() => {
-  gateway.answers.clear();
-  gateway.calls.length = 0;
-});
+beforeEach(() => gateway.reset());
 
 const task = { title: 'Write', project_id: anId };
 const uuid = /^[0-9a-f-]{36}$/;
@@ -71,10 +68,15 @@ describe('a request', () => {
     const headers = { 'x-request-id': 'my:request.1', 'x-session-id': anId, authorization: bearer('developer') };
     const reply = await ask(gateway, 'GET', `/api/tasks/${anId}`, { headers });
     expect(reply.headers.get('x-request-id')).toBe('my:request.1');
-    const [seen] = gateway.calls;
+    expect(gateway.calls.map(({ rpc }) => rpc)).toEqual([
+      'SessionService.touchSession',
+      'TaskService.getTask',
+      'SessionService.recordActivity',
+    ]);
+    const [, seen] = gateway.calls;
     expect(seen?.request).toEqual({ task_id: anId });
     expect(seen?.call.requestId).toBe('my:request.1');
-    expect(seen?.call.caller).toMatchObject({ user_id: anId, role: 'developer', session_id: anId });
+    expect(seen?.call.caller).toMatchObject({ user_id: idOf.developer, role: 'developer', session_id: anId });
     const allowed = (seen?.call.deadline?.getTime() ?? 0) - before;
     expect(allowed).toBeGreaterThan(8_000);
     expect(allowed).toBeLessThan(11_000);

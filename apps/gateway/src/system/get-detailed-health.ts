@@ -51,7 +51,7 @@ export interface Answer {
 
 async function checkAll(ctx: GatewayContext, requestId: string): Promise<HealthChecks> {
   const [redis, ...answers] = await Promise.all([
-    checkRedis(ctx.config.REDIS_URL),
+    checkRedis(ctx.redis),
     ...owners.map((owner) => diagnose(ctx, owner, requestId)),
   ]);
   return { ...merge(answers), redis };

@@ -52,6 +52,22 @@ describe('signing in', () => {
     expect(await client.closed).toBe(4401);
   });
 
+  test('a user whose account is disabled is refused and the connection closed with 4403', async () => {
+    const disabled = platform.user();
+    platform.world.disabled.add(disabled.id);
+    const client = await platform.connect(disabled.session);
+    const answer = await client.ask({ type: 'authenticate', token: platform.token(disabled) });
+    expect(answer.data.code).toBe('AUTH_ACCOUNT_DISABLED');
+    expect(await client.closed).toBe(4403);
+  });
+
+  test('an API key that is not known is refused and the connection closed with 4401', async () => {
+    const client = await platform.connect(newId());
+    const answer = await client.ask({ type: 'authenticate', token: 'ccp_unknown' });
+    expect(answer.data.code).toBe('AUTH_TOKEN_INVALID');
+    expect(await client.closed).toBe(4401);
+  });
+
   test('a session of somebody else is refused and the connection closed with 4403', async () => {
     const [owner, thief] = [platform.user(), platform.user()];
     const client = await platform.connect(owner.session);

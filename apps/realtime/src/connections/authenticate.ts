@@ -1,5 +1,6 @@
+import type { Caller } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
-import { callerOf, type TokenClaims, verifyToken } from '@claude-cli/shared/tokens';
+import { apiKeyPrefix, verifyToken } from '@claude-cli/shared/tokens';
 import type { Context } from '../context.ts';
 import type { Answer } from '../messages/answer.ts';
 import type { ClientMessage } from '../messages/client-message.ts';
@@ -14,16 +15,16 @@ export async function authenticate(
   { token }: ClientMessage<'authenticate'>,
 ): Promise<Answer> {
   const before = connection.origin.caller;
-  const claims = claimsOf(ctx, token);
-  if (connection.authenticated && claims.sub !== before.user_id) {
+  const caller = await callerOf(ctx, token, connection.origin.requestId);
+  if (connection.authenticated && caller.user_id !== before.user_id) {
     throw new Refusal(new PlatformError('AUTH_TOKEN_INVALID', 'The token is of another user'), 4401);
   }
-  if (!ctx.connections.admit(connection, claims.sub)) {
+  if (!ctx.connections.admit(connection, caller.user_id)) {
     const limit = ctx.limits.connectionsPerUser;
     const message = `At most ${limit} connections per user`;
     throw new Refusal(new PlatformError('RESOURCE_LIMIT_EXCEEDED', message, { limit }), 4429);
   }
-  const origin = { ...connection.origin, caller: callerOf(claims, connection.sessionId) };
+  const origin = { ...connection.origin, caller: { ...caller, session_id: connection.sessionId } };
   try {
     await ctx.sessions.touchSession({ session_id: connection.sessionId }, origin);
   } catch (thrown) {
@@ -33,17 +34,23 @@ export async function authenticate(
     throw forGood ? new Refusal(error, 4403) : error;
   }
   const renewed = connection.authenticated;
-  connection.identify(origin, claims.exp * 1000);
-  if (renewed && claims.role !== before.role) await recheckSubscriber(ctx, connection);
+  const until = caller.credential?.expires_at;
+  connection.identify(origin, until === undefined ? Number.POSITIVE_INFINITY : until * 1000);
+  if (renewed && caller.role !== before.role) await recheckSubscriber(ctx, connection);
   if (!renewed) connection.ping();
-  const expires_at = new Date(claims.exp * 1000).toISOString();
-  return { type: 'authenticated', data: { session_id: connection.sessionId, user_id: claims.sub, expires_at } };
+  const expires_at = until === undefined ? null : new Date(until * 1000).toISOString();
+  return { type: 'authenticated', data: { session_id: connection.sessionId, user_id: caller.user_id, expires_at } };
 }
 
-function claimsOf(ctx: Context, token: string): TokenClaims {
+async function callerOf({ accounts, config }: Context, token: string, requestId: string): Promise<Caller> {
   try {
-    return verifyToken(ctx.config.JWT_SECRET, token);
+    const identity = token.startsWith(apiKeyPrefix)
+      ? await accounts.ofApiKey(token, requestId)
+      : await accounts.ofToken(verifyToken(config.JWT_SECRET, token), requestId);
+    return identity.caller;
   } catch (thrown) {
-    throw new Refusal(PlatformError.from(thrown), 4401);
+    const error = PlatformError.from(thrown);
+    if (error.httpStatus === 401) throw new Refusal(error, 4401);
+    throw error.code === 'AUTH_ACCOUNT_DISABLED' ? new Refusal(error, 4403) : error;
   }
 }

@@ -9,6 +9,7 @@ import {
   requestIdOf,
 } from '../messages/client-message.ts';
 import { dataMessage, encode, errorMessage } from '../messages/encoded.ts';
+import { recordMessage } from '../sessions/record-message.ts';
 import { subscribe } from '../subscriptions/subscribe.ts';
 import { unsubscribe } from '../subscriptions/unsubscribe.ts';
 import { executeTask } from '../tasks/execute-task.ts';
@@ -68,6 +69,7 @@ async function handle<Type extends Queued>(
       throw new PlatformError('AUTH_TOKEN_MISSING', 'Authenticate first');
     }
     const { type, data } = await handlers[message.type as Type](ctx, connection, message);
+    if (message.type !== 'authenticate') recordMessage(ctx, connection, message);
     connection.send(dataMessage(type, data, undefined, message.request_id));
   } catch (thrown) {
     const taskId = message.type === 'execute_task' ? message.task_id : undefined;

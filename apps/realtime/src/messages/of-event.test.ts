@@ -4,7 +4,7 @@ import { facts } from '../testing/platform.ts';
 import { messagesOf } from './of-event.ts';
 
 const time = '2025-07-30T14:05:00Z';
-const about = { id: 'event', time, actor: 'user', project_id: 'project-uuid', version: 1 };
+const about = { id: 'event', time, actor: 'user', session_id: null, project_id: 'project-uuid', version: 1 };
 const textsOf = (event: AnyEvent) => messagesOf(event).map(({ bytes }) => bytes.toString());
 
 test('an update has exactly the bytes of the API reference', () => {

@@ -1,5 +1,6 @@
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { facts, Platform, type User } from '../testing/platform.ts';
 
@@ -63,6 +64,29 @@ test('of too many executed tasks the oldest is heard no more, and the client is 
     ['task_queued', tasks[1]],
     ['unsubscribed', tasks[0]],
     ['task_queued', tasks[2]],
+  ]);
+});
+
+test('nothing is executed during a maintenance', async () => {
+  const task_id = platform.task(platform.project(user));
+  const client = await platform.signIn(user);
+  platform.world.maintenance = { status: 'active', message: 'New disks' };
+  await platform.service.ctx.maintenance.look();
+  const answer = await client.ask({ type: 'execute_task', task_id });
+  expect(answer.data).toMatchObject({ code: 'SYSTEM_MAINTENANCE', message: 'New disks', task_id });
+  platform.world.maintenance = { status: 'none' };
+  await platform.service.ctx.maintenance.look();
+});
+
+test('what was asked for is told to the history of the session', async () => {
+  platform.world.onExecute = async () => {};
+  platform.world.activities.length = 0;
+  const task_id = platform.task(platform.project(user));
+  const client = await platform.signIn(user);
+  await client.ask({ type: 'execute_task', task_id });
+  await until('it is told', () => platform.world.activities.length > 0);
+  expect(platform.world.activities).toEqual([
+    { session_id: user.session, action: 'message', request: 'execute_task', details: { task_id } },
   ]);
 });
 

@@ -20,6 +20,7 @@ export async function executeTask(
       required: 'execute',
     });
   }
+  ctx.maintenance.refuseWrites();
   const target: Target = { channel: 'task_updates', field: 'task_id', id: task_id.toLowerCase() };
   const projectId = await projectOfTask(ctx, origin, target.id);
   const begun = await begin(ctx, subscriber, { ...target, projectId, automatic: true });

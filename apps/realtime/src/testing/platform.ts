@@ -84,6 +84,7 @@ export class Platform implements AsyncDisposable {
   }
 
   token(user: User, { expiresIn = 3600, role = 'developer' as 'admin' | 'developer' | 'viewer' } = {}): string {
+    this.world.roles.set(user.id, role);
     return signToken([secret], { id: user.id, username: 'somebody', role }, expiresIn);
   }
 

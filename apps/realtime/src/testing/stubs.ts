@@ -1,7 +1,10 @@
+import { AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
+import { type Maintenance, MaintenanceServiceService } from '@claude-cli/proto/platform/v1/maintenance';
 import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
-import { SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
+import { type RecordActivityRequest, SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
 import { type ExecuteTaskRequest, TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
+import type { Role } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { RpcDefinition } from '@claude-cli/shared/grpc/definition';
 import {
@@ -15,6 +18,11 @@ import { createLogger } from '@claude-cli/shared/logger';
 
 /** What the services that stand in for the others know. */
 export class World {
+  /** From user to role, where it is not developer. */
+  readonly roles = new Map<string, Role>();
+  /** Users whose accounts are disabled. */
+  readonly disabled = new Set<string>();
+  maintenance: Maintenance = { status: 'none' };
   /** From session to user. */
   readonly sessions = new Map<string, string>();
   /** From project to members. */
@@ -23,6 +31,8 @@ export class World {
   readonly tasks = new Map<string, string>();
   /** Commands by id. */
   readonly commands = new Map<string, { user_id: string; task_id?: string }>();
+  /** Entries of the histories of sessions. */
+  readonly activities: RecordActivityRequest[] = [];
   /** Calls that arrived, as "method request-id". */
   readonly calls: string[] = [];
   /** What happens when a task is executed. */
@@ -59,7 +69,25 @@ export function startStubs(world: World): Promise<RunningGrpcServer> {
       }
       return { session_id, user_id, status: 'active' };
     },
+    recordActivity: async (_, request) => {
+      world.activities.push(request);
+      return {};
+    },
   });
+  const auth = stub(AuthServiceService, {
+    checkUser: async ({ roles, disabled }, { user_id }) => ({
+      username: 'somebody',
+      role: roles.get(user_id) ?? 'developer',
+      tier: 'standard',
+      disabled: disabled.has(user_id),
+      token_version: 0,
+      revoked_token_ids: [],
+    }),
+    checkApiKey: async () => {
+      throw new PlatformError('AUTH_TOKEN_INVALID', 'The API key is not valid');
+    },
+  });
+  const maintenance = stub(MaintenanceServiceService, { getMaintenance: async (world) => world.maintenance });
   const projects = stub(ProjectServiceService, {
     checkAccess: async (_, { project_id }, call) => {
       seen(world, 'checkAccess', call);
@@ -105,12 +133,13 @@ export function startStubs(world: World): Promise<RunningGrpcServer> {
         output: [],
         duration: 0,
         output_truncated: false,
+        forced: false,
         working_directory: '/',
         ...(command.task_id ? { task_id: command.task_id } : {}),
       };
     },
   });
-  const services = [sessions, projects, tasks, commands];
+  const services = [auth, maintenance, sessions, projects, tasks, commands];
   const log = createLogger('stubs', 'silent');
   return startGrpcServer({ host: '127.0.0.1', port: 0, services, ctx: world, log });
 }

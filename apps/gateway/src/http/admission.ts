@@ -1,0 +1,50 @@
+import type { Identity } from '@claude-cli/shared/accounts';
+import { anonymous, type Caller } from '@claude-cli/shared/caller';
+import { PlatformError } from '@claude-cli/shared/errors';
+import type { Request, RequestHandler, Response } from 'express';
+import type { Access } from '../contract/endpoints.ts';
+import type { Overload } from '../limits/overload.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
+import type { Identify } from './identification.ts';
+
+/** Makes the middleware that admits callers of an access level, within their rate limits. */
+export type Admit = (access: Access) => RequestHandler;
+
+/**
+ * Admission: who comes, whether not too often, and whether that is permitted. Whoever cannot show who they are is counted by
+ * address, so that guessing tokens is limited as well.
+ */
+export function createAdmission(identify: Identify, limits: RateLimits, overload: Overload): Admit {
+  return (access) => async (request, response, next) => {
+    const identity = access === 'everyone' ? undefined : await settled(identify(request, response));
+    const known = identity !== undefined && 'caller' in identity;
+    await limits.take(request, response, known ? identity : undefined);
+    // Health is asked for most of all when things go badly.
+    if (!request.path.startsWith('/api/health')) overload.refuse();
+    if (access !== 'everyone') {
+      if (!known) throw identity?.refusal;
+      requireAccess(identity.caller, access);
+      request.user = identity.caller;
+    }
+    next();
+  };
+}
+
+/** Who sent a request; anonymous where everyone may. */
+export function callerFrom(request: Request): Caller {
+  return (request.user as Caller | undefined) ?? anonymous;
+}
+
+/** Id of a request, as its answer names it. */
+export function requestIdOf(response: Response): string {
+  return response.locals.requestId;
+}
+
+function settled(identity: Promise<Identity>): Promise<Identity | { refusal: unknown }> {
+  return identity.catch((refusal: unknown) => ({ refusal }));
+}
+
+function requireAccess({ permissions }: Caller, access: Exclude<Access, 'everyone'>): void {
+  if (access === 'signed_in' || permissions.includes(access)) return;
+  throw new PlatformError('AUTH_INSUFFICIENT_PERMISSIONS', `This needs the permission ${access}`, { required: access });
+}
