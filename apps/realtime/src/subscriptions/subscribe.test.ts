@@ -50,7 +50,15 @@ test('an event that is told twice is heard once', async () => {
   const project_id = platform.project(user);
   const task_id = platform.task(project_id);
   await subscribe(client, 'task_updates', { project_id });
-  const event = { id: newId(), type: 'task.updated' as const, time: '', actor: '', session_id: null, project_id, version: 1 };
+  const event = {
+    id: newId(),
+    type: 'task.updated' as const,
+    time: '',
+    actor: '',
+    session_id: null,
+    project_id,
+    version: 1,
+  };
   await platform.broker.bus.publishEvent({ ...event, data: facts(task_id) });
   await platform.broker.bus.publishEvent({ ...event, data: facts(task_id) });
   await platform.tell('task.deleted', project_id, facts(task_id, { status: 'pending' }));
