@@ -225,6 +225,19 @@ describe('multikey indexes', () => {
     expect(await items.countDocuments({ tags: { $elemMatch: { $gte: 'c99', $lt: 'b' } } })).toBe(0);
   });
 
+  test('are preferred to an index that gives the order', async () => {
+    await items.createIndex({ status: 1, at: -1 });
+    await items.createIndex({ words: 1 });
+    await items.insertMany(
+      Array.from({ length: 100 }, (_, n) => ({ status: 's', at: n, words: ['every', `word${n}`] })),
+    );
+    for (const words of ['word7', { $elemMatch: { $gte: 'word7', $lt: 'word70' } }]) {
+      const plan = await explain({ status: 's', words }, { at: -1 });
+      expect(stageNames(plan)).toEqual(['SORT', 'FETCH', 'IXSCAN']);
+      expect(plan.executionStats).toMatchObject({ nReturned: 1, totalDocsExamined: 1 });
+    }
+  });
+
   test('refuse parallel arrays', async () => {
     await items.createIndex({ a: 1, b: 1 });
     await expect(items.insertOne({ a: [1], b: [1] })).rejects.toMatchObject({ code: 171 });
