@@ -12,7 +12,8 @@ export async function getProjectActivity(
   call: Call,
 ): Promise<GetProjectActivityResponse> {
   const entries = await ctx.history.find({ project_id }).sort({ timestamp: -1, _id: -1 }).limit(shown).lean();
-  const nameOf = await userNames(ctx, entries, call);
+  const actors = entries.map(({ user_id }) => user_id);
+  const nameOf = await userNames(ctx, actors, call);
   return {
     activity: entries.map(({ timestamp, event, task_title, user_id }) => ({
       timestamp: timestamp.toISOString(),

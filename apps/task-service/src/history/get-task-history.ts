@@ -15,7 +15,8 @@ export async function getTaskHistory(
 ): Promise<TaskHistory> {
   const task = await findTask(ctx, task_id, call);
   const entries = await historyOf(ctx, task, maxEntries);
-  const nameOf = await userNames(ctx, entries, call);
+  const actors = entries.map(({ user_id }) => user_id);
+  const nameOf = await userNames(ctx, actors, call);
   return {
     task_id,
     history: entries.map(({ _id: id, timestamp, action, user_id, details }) => ({

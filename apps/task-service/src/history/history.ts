@@ -18,6 +18,8 @@ export interface HistoryEntry {
   /** Type of the event. */
   event: string;
   user_id: string;
+  /** Session in which it was caused; null where none was named. */
+  session_id: string | null;
   task_title: string;
   details: Record<string, unknown>;
 }
@@ -34,6 +36,7 @@ const schema = new Schema<HistoryEntry>(
     action: { type: String, required: true },
     event: { type: String, required: true },
     user_id: { type: String, required: true },
+    session_id: { type: String, default: null },
     task_title: { type: String, required: true },
     details: { type: Schema.Types.Mixed, required: true },
   },
@@ -41,6 +44,10 @@ const schema = new Schema<HistoryEntry>(
 );
 schema.index({ task_id: 1, timestamp: -1, _id: -1 });
 schema.index({ project_id: 1, timestamp: -1, _id: -1 });
+schema.index(
+  { session_id: 1, user_id: 1, timestamp: 1, _id: 1 },
+  { partialFilterExpression: { session_id: { $gt: '' } } },
+);
 
 /** The histories of a database. */
 export function historyModel(connection: Connection): HistoryModel {
@@ -58,6 +65,7 @@ export function entryOf(event: AnyEvent): HistoryEntry | undefined {
     timestamp: new Date(event.time),
     event: event.type,
     user_id: event.actor,
+    session_id: event.session_id,
     task_title: title,
     ...described(event, changes),
   };
@@ -66,10 +74,23 @@ export function entryOf(event: AnyEvent): HistoryEntry | undefined {
 function described(event: AnyEvent, changes: Change[]): Pick<HistoryEntry, 'action' | 'details'> {
   if (event.type === 'task.created') return { action: 'created', details: { initial_data: event.data.initial_data } };
   if (event.type === 'task.deleted') return { action: 'deleted', details: {} };
-  const byField = Object.fromEntries(changes.map(({ field, ...values }) => [field, values]));
-  if (byField.status) return { action: 'status_changed', details: { ...byField.status, ...outcomeOf(event) } };
-  if (byField.assigned_to && changes.length === 1) return { action: 'assigned', details: { ...byField.assigned_to } };
-  return { action: 'updated', details: { changes: byField } };
+  const { status, ...others } = Object.fromEntries(changes.map(({ field, ...values }) => [field, values]));
+  if (status) {
+    const more = Object.keys(others).length > 0 ? { changes: others } : {};
+    return { action: 'status_changed', details: { ...status, ...outcomeOf(event), ...more } };
+  }
+  if (others.assigned_to && changes.length === 1) return { action: 'assigned', details: { ...others.assigned_to } };
+  return { action: 'updated', details: { changes: others } };
+}
+
+/** Which fields an entry says were changed. */
+export function changesIn({ action, details }: Pick<HistoryEntry, 'action' | 'details'>): Change[] {
+  const { old_value, new_value, changes } = details as Partial<Change> & {
+    changes?: Record<string, Omit<Change, 'field'>>;
+  };
+  const listed = Object.entries(changes ?? {}).map(([field, values]) => ({ field, ...values }));
+  const field = { status_changed: 'status', assigned: 'assigned_to' }[action as string];
+  return field ? [{ field, old_value, new_value }, ...listed] : listed;
 }
 
 function outcomeOf(event: AnyEvent): Record<string, unknown> {

@@ -1,43 +1,40 @@
 import type { CreateTaskRequest, Task as TaskMessage } from '@claude-cli/proto/platform/v1/tasks';
 import { parseDuration } from '@claude-cli/shared/duration';
-import { invalidField, PlatformError } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { newId } from '@claude-cli/shared/ids';
 import { defaultLimits } from '@claude-cli/shared/limits';
-import { searchTerms } from '@claude-cli/shared/search';
 import type { Context } from '../context.ts';
-import { factsOf, type StoredDependency, type Task, toProto } from './task.ts';
+import { requireDependedTasks, wantedDependencies } from '../dependencies/wanted-dependencies.ts';
+import { withTaskRoom } from '../limits/task-room.ts';
+import { searchableOf } from './searchable.ts';
+import { factsOf, type Task, toProto } from './task.ts';
 
 /** Create a task in a project that the caller may change. */
 export async function createTask(ctx: Context, request: CreateTaskRequest, call: Call): Promise<TaskMessage> {
   const { project_id } = request;
-  const [access, count, dependencies] = await Promise.all([
-    ctx.access.checkWrite(project_id, call),
-    ctx.tasks.countDocuments({ project_id, deleted_at: null }),
-    resolveDependencies(ctx, request),
+  const access = await ctx.access.checkWrite(project_id, call);
+  const task = newTask(request, call.caller.user_id);
+  // Nothing can depend on a task that is not there yet, so its dependencies cannot close a cycle.
+  await Promise.all([
+    requireDependedTasks(ctx, { ...task, dependencies: [] }, task.dependencies),
+    task.assigned_to && ctx.knownUsers.require(task.assigned_to, 'assigned_to', call),
   ]);
+  const { session_id } = call.caller;
+  const about = { actor: task.created_by, project_id, version: task.version, session_id };
+  task.outbox.push(newEvent('task.created', about, { ...factsOf(task, []), initial_data: initialDataOf(task) }));
   const limit = access.resource_limits?.max_tasks ?? defaultLimits.max_tasks;
-  if (count >= limit) {
-    throw new PlatformError('PROJECT_LIMIT_EXCEEDED', 'The project holds as many tasks as it may', {
-      max_tasks: limit,
-    });
-  }
-  const task = newTask(request, dependencies, call.caller.user_id);
-  const initial_data = {
-    title: task.title,
-    status: task.status,
-    priority: task.priority,
-    assigned_to: task.assigned_to,
-  };
-  const about = { actor: task.created_by, project_id, version: task.version };
-  task.outbox.push(newEvent('task.created', about, { ...factsOf(task, []), initial_data }));
-  await ctx.tasks.create(task);
+  await withTaskRoom(ctx, { project_id, task_id: task._id, limit }, () => ctx.tasks.create(task));
   void ctx.taskOutbox.flush(task);
   return toProto(task);
 }
 
-function newTask(request: CreateTaskRequest, dependencies: StoredDependency[], user_id: string): Task {
+/** What the history says a task was created with. */
+export function initialDataOf({ title, status, priority, assigned_to }: Task): Record<string, unknown> {
+  return { title, status, priority, assigned_to };
+}
+
+function newTask(request: CreateTaskRequest, user_id: string): Task {
   const now = new Date();
   const { title, description = '', estimated_duration } = request;
   return {
@@ -59,27 +56,13 @@ function newTask(request: CreateTaskRequest, dependencies: StoredDependency[], u
     tags: [...new Set(request.tags)],
     metadata: request.metadata ?? {},
     command: request.command ?? null,
-    dependencies,
+    dependencies: wantedDependencies(request.dependencies),
+    claimed_dependencies: null,
     latest_run: null,
-    terms: searchTerms(title, description),
+    ...searchableOf({ title, description, tags: request.tags }),
     version: 1,
     deleted_at: null,
     deleted_by: null,
     outbox: [],
   };
-}
-
-/** A new task can only depend on tasks that are there, so it cannot close a cycle. */
-async function resolveDependencies(ctx: Context, request: CreateTaskRequest): Promise<StoredDependency[]> {
-  const wanted = new Map(request.dependencies.map((dependency) => [dependency.depends_on_task_id, dependency]));
-  if (wanted.size === 0) return [];
-  const filter = { _id: { $in: [...wanted.keys()] }, project_id: request.project_id, deleted_at: null };
-  const found = new Set((await ctx.tasks.find(filter, { _id: 1 }).lean()).map(({ _id }) => _id));
-  const missing = [...wanted.keys()].find((id) => !found.has(id));
-  if (missing) throw invalidField('dependencies', `there is no task ${missing} in this project`);
-  return [...wanted.values()].map(({ depends_on_task_id, dependency_type = 'blocks' }) => ({
-    id: newId(),
-    depends_on_task_id,
-    dependency_type,
-  }));
 }

@@ -17,14 +17,14 @@ export async function deleteTask(
   if (await ctx.executions.exists({ task_id, active: true })) {
     throw new PlatformError('RESOURCE_IN_USE', 'The task is queued or running; cancel it first', { task_id });
   }
-  const { user_id } = call.caller;
+  const { user_id, session_id } = call.caller;
   const deleted_at = new Date();
   const { document } = await guardedUpdate(
     ctx.tasks,
     task_id,
     () => taskNotFound(task_id),
     (task) => {
-      const about = { actor: user_id, project_id: task.project_id, version: task.version + 1 };
+      const about = { actor: user_id, project_id: task.project_id, version: task.version + 1, session_id };
       return {
         set: { deleted_at, deleted_by: user_id },
         events: [newEvent('task.deleted', about, factsOf(task, [], deleted_at))],

@@ -1,7 +1,7 @@
-import type { Dependency, GetTaskRequest, TaskDetail } from '@claude-cli/proto/platform/v1/tasks';
+import type { Dependency, GetTaskRequest, TaskChange, TaskDetail } from '@claude-cli/proto/platform/v1/tasks';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
-import { historyOf } from '../history/history.ts';
+import { changesIn, type HistoryEntry, historyOf } from '../history/history.ts';
 import { findTask } from './find-task.ts';
 import { type Task, toProto } from './task.ts';
 
@@ -14,14 +14,21 @@ export async function getTask(ctx: Context, { task_id }: GetTaskRequest, call: C
   return {
     ...toProto(task),
     dependencies,
-    history: history.map(({ timestamp, action, details, user_id }) => ({
-      timestamp: timestamp.toISOString(),
-      action,
-      old_value: details.old_value,
-      new_value: details.new_value,
-      user_id,
-    })),
+    history: history.map(taskChange),
     execution_id: task.latest_run?.execution_id,
+  };
+}
+
+function taskChange(entry: HistoryEntry): TaskChange {
+  const { timestamp, action, user_id } = entry;
+  const [first, ...more] = changesIn(entry);
+  const shown = action === 'status_changed' || more.length === 0 ? first : undefined;
+  return {
+    timestamp: timestamp.toISOString(),
+    action,
+    old_value: shown?.old_value,
+    new_value: shown?.new_value,
+    user_id,
   };
 }
 

@@ -18,14 +18,19 @@ const byHand: Omit<RunFacts, 'execution_id'> & { execution_id: null } = {
   timed_out: false,
 };
 
-/** The event that tells a task's new status, set by hand or by a run. @param task as it is after the change */
+/**
+ * The event that tells a task's new status, set by hand or by a run.
+ * @param task as it is after the change
+ * @param session_id session in which a caller set it by hand
+ */
 export function eventOfStatus(
   task: Task,
   changes: Change[],
   actor: string,
   run: RunFacts | typeof byHand = byHand,
+  session_id?: string,
 ): AnyEvent {
-  const about = { actor, project_id: task.project_id, version: task.version };
+  const about = { actor, project_id: task.project_id, version: task.version, session_id };
   const facts = factsOf(task, changes);
   const { execution_id, exit_code, error, reason, timed_out } = run;
   switch (task.status) {

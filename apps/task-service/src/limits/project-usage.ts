@@ -1,0 +1,40 @@
+import { type Connection, type Model, Schema } from 'mongoose';
+
+/** A task that is just being created. */
+export interface TaskReservation {
+  task_id: string;
+  at: Date;
+}
+
+/** Output of the executions that had ended by a moment: a sum that does not change any more. */
+export interface OutputSum {
+  until: Date;
+  bytes: number;
+}
+
+/** What a project uses of its limits, as far as counting it anew each time would not do. */
+export interface ProjectUsage {
+  /** Id of the project. */
+  _id: string;
+  /** Tasks that are being created, in the order in which they were reserved. */
+  creating: TaskReservation[];
+  output: OutputSum | null;
+}
+
+/** Usage of all projects. */
+export type UsageModel = Model<ProjectUsage>;
+
+const schema = new Schema<ProjectUsage>(
+  {
+    _id: { type: String, required: true },
+    creating: { type: [Schema.Types.Mixed], default: [] } as never,
+    output: { type: Schema.Types.Mixed, default: null },
+  },
+  { collection: 'project_usage', versionKey: false },
+);
+schema.index({ 'creating.at': 1 }, { sparse: true });
+
+/** The usage of a database. */
+export function usageModel(connection: Connection): UsageModel {
+  return connection.model<ProjectUsage>('ProjectUsage', schema);
+}
