@@ -26,6 +26,7 @@ export async function getProfile(ctx: Context, _: GetProfileRequest, call: Call)
     created_at: user.created_at.toISOString(),
     last_login: user.last_login?.toISOString(),
     preferences: user.preferences,
+    tier: user.tier,
     statistics: { ...taskStatistics, projects_created, total_login_time: formatDuration(loginTime) },
   };
 }

@@ -2,18 +2,19 @@ import type { LoginRequest, LoginResponse } from '@claude-cli/proto/platform/v1/
 import { PlatformError } from '@claude-cli/shared/errors';
 import { hash, verify } from '@node-rs/argon2';
 import type { Context } from '../context.ts';
+import { requireEnabled } from './current-user.ts';
 import { issueToken } from './issue-token.ts';
-import { usernameKey } from './user.ts';
+import { foldedKey } from './user.ts';
 
 // Verified against when there is no such account, so that the time of an answer does not tell which names exist.
 const nobodysHash = hash('nobody has this password');
 
 /** Sign in with username and password. */
 export async function login(ctx: Context, request: LoginRequest): Promise<LoginResponse> {
-  const user = await ctx.users.findOne({ username_key: usernameKey(request.username) }).lean();
+  const user = await ctx.users.findOne({ username_key: foldedKey(request.username) }).lean();
   const matches = await verify(user?.password_hash ?? (await nobodysHash), request.password);
   if (!user || !matches) throw new PlatformError('AUTH_TOKEN_INVALID', 'Username or password is wrong');
-  if (user.disabled_at) throw new PlatformError('AUTH_ACCOUNT_DISABLED', 'The account is disabled');
+  requireEnabled(user);
   await ctx.users.updateOne({ _id: user._id }, { $set: { last_login: new Date() } });
   return { ...issueToken(ctx, user), user: { id: user._id, username: user.username, email: user.email } };
 }
