@@ -43,7 +43,7 @@ export class Accounts {
       throw new PlatformError('AUTH_TOKEN_INVALID', 'The token was revoked');
     }
     const { role, tier } = account;
-    const credential = { kind: 'token', id: jti, expires_at: exp } as const;
+    const credential = { kind: 'token', id: jti, expires_at: exp, token_version: ver } as const;
     return { caller: { user_id: sub, role, permissions: permissionsOf[role], credential }, tier };
   }
 
