@@ -1,3 +1,5 @@
+import { PlatformError } from './errors.ts';
+
 /** What a role permits. */
 export const permissionsOf = {
   admin: ['read', 'write', 'execute', 'admin'],
@@ -45,6 +47,12 @@ export const anonymous: Caller = { user_id: '', role: 'viewer', permissions: [] 
 /** A service acting on its own account, for example when a runner claims work. Shown in histories as this name. */
 export function serviceCaller(service: string): Caller {
   return { user_id: service, role: 'admin', permissions: permissionsOf.admin };
+}
+
+/** @throws PlatformError AUTH_INSUFFICIENT_PERMISSIONS unless the caller has the permission, whatever the role */
+export function requirePermission({ permissions }: Pick<Caller, 'permissions'>, required: Permission): void {
+  if (permissions.includes(required)) return;
+  throw new PlatformError('AUTH_INSUFFICIENT_PERMISSIONS', `This needs the permission ${required}`, { required });
 }
 
 /** Whether the caller may see and change everything. */

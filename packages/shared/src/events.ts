@@ -36,6 +36,13 @@ export interface UserFacts {
   token_version: number;
 }
 
+/** What every event about a session tells. */
+export interface SessionFacts {
+  session_id: string;
+  /** Whose session it is. */
+  user_id: string;
+}
+
 /** One piece of output of a command. */
 export interface OutputPiece {
   stream: 'stdout' | 'stderr' | 'system';
@@ -56,6 +63,8 @@ export interface RunResult {
   error: string | null;
   /** Result text of an agent, cost and turns; null for shell commands. */
   result: Record<string, unknown> | null;
+  /** Bytes of output that are stored of the run. */
+  output_bytes: number;
   started_at: string;
   finished_at: string;
 }
@@ -99,8 +108,14 @@ export interface EventCatalog {
     starts_at: string | null;
     ends_at: string | null;
   };
-  'session.created': { session_id: string; user_id: string };
-  'session.closed': { session_id: string; user_id: string };
+  'session.created': SessionFacts;
+  /** Its settings were changed. */
+  'session.updated': SessionFacts & { changes: Change[] };
+  /** Its settings were brought back to a point in time. */
+  'session.restored': SessionFacts & { restore_point: string; changes: Change[] };
+  /** A task was brought back to a point in time with the session; what changed in it is told by the task's own event. */
+  'session.task_restored': SessionFacts & { restore_point: string; task_id: string; fields: string[] };
+  'session.closed': SessionFacts;
   'execution.finished': RunResult;
   /** Transient: what a command wrote, in the order of sequence. */
   'command.output': {

@@ -21,6 +21,11 @@ export function isDuplicateKey(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 11000;
 }
 
+/** Take a write that another document with the same unique key refused as done; throw any other error. */
+export function ignoreDuplicateKey(error: unknown): void {
+  if (!isDuplicateKey(error)) throw error;
+}
+
 /** Name in the URI, or claude_cli, that starts the name of each service's database. */
 export function databasePrefix(uri: string): string {
   const path = new URL(uri.replace(/^mongodb(\+srv)?:/, 'http:').replace(/,[^/]*/, '')).pathname.slice(1);

@@ -1,6 +1,6 @@
 import type { ListProjectsRequest, ListProjectsResponse } from '@claude-cli/proto/platform/v1/projects';
 import { isAdmin } from '@claude-cli/shared/caller';
-import { findPage } from '@claude-cli/shared/find-page';
+import { createdBetween, findPage } from '@claude-cli/shared/find-page';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { searchTerms } from '@claude-cli/shared/search';
 import type { QueryFilter } from 'mongoose';
@@ -13,7 +13,7 @@ export async function listProjects(
   request: ListProjectsRequest,
   call: Call,
 ): Promise<ListProjectsResponse> {
-  const filter: QueryFilter<Project> = { deleted_at: null };
+  const filter: QueryFilter<Project> = { deleted_at: null, ...createdBetween(request) };
   if (!isAdmin(call.caller)) filter['members.user_id'] = call.caller.user_id;
   if (request.status.length > 0) filter.status = { $in: request.status };
   if (request.created_by !== undefined) filter.created_by = request.created_by;

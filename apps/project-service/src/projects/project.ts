@@ -34,6 +34,8 @@ export interface Project extends Aggregate<AnyEvent> {
   members: Member[];
   /** Words of name and description, for search. */
   terms: string[];
+  /** Only in a copy that is being made: when that began. Such a copy is marked as deleted, so that nobody sees it. */
+  clone_started_at?: Date;
 }
 
 /** Projects. */
@@ -52,6 +54,7 @@ const schema = new Schema<Project>(
     resource_limits: { type: Schema.Types.Mixed, required: true },
     members: { type: [{ _id: false, user_id: String, role: String }], required: true },
     terms: { type: [String], required: true },
+    clone_started_at: { type: Date },
     version: { type: Number, required: true },
     deleted_at: { type: Date, default: null },
     deleted_by: { type: String, default: null },
@@ -60,12 +63,14 @@ const schema = new Schema<Project>(
   { collection: 'projects', versionKey: false, minimize: false },
 );
 // Sorts end with _id, so that pages never overlap.
-schema.index({ deleted_at: 1, created_at: -1, _id: -1 });
-schema.index({ deleted_at: 1, updated_at: -1, _id: -1 });
-schema.index({ deleted_at: 1, name: 1, _id: 1 });
-schema.index({ 'members.user_id': 1, deleted_at: 1, created_at: -1, _id: -1 });
-schema.index({ created_by: 1, deleted_at: 1 });
+for (const field of ['created_at', 'updated_at', 'name']) {
+  schema.index({ deleted_at: 1, [field]: -1, _id: -1 });
+  schema.index({ 'members.user_id': 1, deleted_at: 1, [field]: -1, _id: -1 });
+}
+schema.index({ deleted_at: 1, status: 1, created_at: -1, _id: -1 });
+schema.index({ created_by: 1, deleted_at: 1, created_at: -1, _id: -1 });
 schema.index({ terms: 1, deleted_at: 1 });
+schema.index({ clone_started_at: 1 }, { sparse: true });
 schema.index(...outboxIndex);
 
 /** The projects of a database. */
@@ -95,12 +100,18 @@ export function roleIn(project: Pick<Project, '_id' | 'members'>, caller: Caller
   throw new PlatformError('PROJECT_ACCESS_DENIED', 'You have no access to this project', { project_id: project._id });
 }
 
-/** Refuse a caller whose part in the project is not among those allowed. */
+/** Refuse a caller whose part in the project is not among those allowed. @throws PlatformError PROJECT_ACCESS_DENIED */
 export function requireRole(project: Pick<Project, '_id' | 'members'>, caller: Caller, allowed: ProjectAccess_Role[]) {
   const role = roleIn(project, caller);
   if (allowed.includes(role)) return;
   const details = { project_id: project._id, role, required: allowed };
   throw new PlatformError('PROJECT_ACCESS_DENIED', 'Your role in this project does not allow this', details);
+}
+
+/** Refuse to change what is in the archive. @throws PlatformError PROJECT_ARCHIVED */
+export function refuseArchived({ _id: project_id, status }: Pick<Project, '_id' | 'status'>): void {
+  if (status !== 'archived') return;
+  throw new PlatformError('PROJECT_ARCHIVED', 'The project is archived and read-only', { project_id });
 }
 
 /** What events tell about a project. */

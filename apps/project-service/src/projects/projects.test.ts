@@ -1,6 +1,7 @@
 import { newId } from '@claude-cli/shared/ids';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { planOf } from '../testing/plan.ts';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 
 describe('projects', () => {
@@ -80,7 +81,11 @@ describe('projects', () => {
   test('lists filter, search, sort and page', async () => {
     const { projects } = platform;
     const owner = someone();
-    for (const name of ['Alpha shop', 'Beta', 'Gamma shop']) await projects.createProject({ name }, owner);
+    for (const name of ['Alpha shop', 'Beta', 'Gamma shop']) {
+      const { created_at = '' } = await projects.createProject({ name }, owner);
+      // The next one is created at another time.
+      await until('the clock to go on', () => Date.now() > Date.parse(created_at));
+    }
     const names = async (given: object) => {
       const { items, total } = await projects.listProjects({ status: [], ...given }, owner);
       return [items.map(({ name }) => name), total];
@@ -91,14 +96,19 @@ describe('projects', () => {
     expect(await names({ search: '.*' })).toEqual([[], 0]);
     expect(await names({ status: ['archived', 'completed'] })).toEqual([[], 0]);
     expect(await names({ created_by: newId() })).toEqual([[], 0]);
+    const beta = (await projects.listProjects({ status: [], search: 'beta' }, owner)).items[0];
+    const gamma = (await projects.listProjects({ status: [], search: 'gamma' }, owner)).items[0];
+    expect(await names({ created_after: gamma?.created_at })).toEqual([['Gamma shop'], 1]);
+    const between = { created_after: beta?.created_at, created_before: gamma?.created_at };
+    expect(await names(between)).toEqual([['Beta'], 1]);
   });
 
   test('a project with running tasks is not deleted; a deleted one is gone and its event told', async () => {
-    const { projects, admin, busyProjects, ctx } = platform;
+    const { projects, admin, tasks, ctx } = platform;
     const { id: project_id } = await projects.createProject({ name: 'Busy' }, admin);
-    busyProjects.add(project_id);
+    tasks.busyProjects.add(project_id);
     await expect(projects.deleteProject({ project_id }, admin)).rejects.toMatchObject({ code: 'RESOURCE_IN_USE' });
-    busyProjects.clear();
+    tasks.busyProjects.clear();
     expect(await projects.deleteProject({ project_id }, admin)).toMatchObject({ deleted_at: expect.any(String) });
     const gone = { code: 'PROJECT_NOT_FOUND' };
     await expect(projects.getProject({ project_id }, admin)).rejects.toMatchObject(gone);
@@ -109,19 +119,28 @@ describe('projects', () => {
     });
   });
 
-  test('every query of lists is answered by an index', async () => {
-    const { ctx } = platform;
-    const filters = [
-      { deleted_at: null },
-      { deleted_at: null, 'members.user_id': 'u' },
+  test('every query is answered by an index, in the order asked for', async () => {
+    const { collection } = platform.ctx.projects;
+    const visible: object[] = [{ deleted_at: null }, { deleted_at: null, 'members.user_id': 'u' }];
+    const recent = { deleted_at: null, created_at: { $gte: new Date(0), $lt: new Date() } };
+    const others = [
       { deleted_at: null, created_by: 'u' },
+      { deleted_at: null, status: { $in: ['archived', 'completed'] } },
       { deleted_at: null, terms: { $all: ['a', 'b'] } },
+      recent,
+      { ...recent, 'members.user_id': 'u' },
     ];
-    for (const filter of filters) {
-      const cursor = ctx.projects.collection.find(filter).sort({ created_at: -1, _id: -1 });
-      const plan = JSON.stringify((await cursor.explain('queryPlanner')).queryPlanner.winningPlan);
-      expect({ filter, plan }).toEqual({ filter, plan: expect.stringContaining('IXSCAN') });
-      expect(plan).not.toContain('COLLSCAN');
+    const plans = [
+      ...visible.flatMap((filter) =>
+        ['created_at', 'updated_at', 'name'].map((field) => collection.find(filter).sort({ [field]: -1, _id: -1 })),
+      ),
+      ...others.map((filter) => collection.find(filter).sort({ created_at: -1, _id: -1 })),
+      collection.find({ clone_started_at: { $lt: new Date() } }).limit(100),
+    ].map(planOf);
+    for (const [at, plan] of (await Promise.all(plans)).entries()) {
+      expect({ at, plan }).toEqual({ at, plan: expect.stringContaining('IXSCAN') });
+      expect({ at, plan }).not.toEqual({ at, plan: expect.stringContaining('COLLSCAN') });
+      if (at < 2 * 3) expect({ at, plan }).not.toEqual({ at, plan: expect.stringMatching(/"SORT"/) });
     }
   });
 });

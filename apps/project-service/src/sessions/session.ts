@@ -19,6 +19,8 @@ export interface Session extends Aggregate<AnyEvent> {
   last_accessed: Date;
   expires_at: Date;
   settings: Record<string, unknown>;
+  /** Requests and messages that were recorded in its history, those included that the history holds no more. */
+  activity_count: number;
 }
 
 /** Sessions. */
@@ -34,6 +36,7 @@ const schema = new Schema<Session>(
     last_accessed: { type: Date, required: true },
     expires_at: { type: Date, required: true },
     settings: { type: Schema.Types.Mixed, required: true },
+    activity_count: { type: Number, default: 0 },
     version: { type: Number, required: true },
     deleted_at: { type: Date, default: null },
     deleted_by: { type: String, default: null },
@@ -50,9 +53,13 @@ export function sessionModel(connection: Connection): SessionModel {
   return connection.model<Session>('Session', schema);
 }
 
-/** The error for a session that is not there, or not the caller's: the two are not told apart. */
-export function sessionNotFound(session_id: string): PlatformError {
-  return new PlatformError('RESOURCE_NOT_FOUND', 'The session does not exist', { session_id });
+/**
+ * The error for a session that is not there, or not the caller's: the two are not told apart.
+ * @param status of a session of the caller that is over
+ */
+export function sessionNotFound(session_id: string, status?: Session_Status): PlatformError {
+  if (!status) return new PlatformError('RESOURCE_NOT_FOUND', 'The session does not exist', { session_id });
+  return new PlatformError('RESOURCE_NOT_FOUND', `The session is ${status}`, { session_id, status });
 }
 
 /** Where a session is in its life. */

@@ -1,8 +1,8 @@
 import type { Session as SessionMessage, TouchSessionRequest } from '@claude-cli/proto/platform/v1/sessions';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
-import { changeSession } from './change-session.ts';
-import { accessedNow, projectNames, toProto } from './session.ts';
+import { projectNames, toProto } from './session.ts';
+import { useSession } from './use-session.ts';
 
 /** Count a use of an active session of the caller. */
 export async function touchSession(
@@ -10,6 +10,6 @@ export async function touchSession(
   { session_id }: TouchSessionRequest,
   call: Call,
 ): Promise<SessionMessage> {
-  const session = await changeSession(ctx, session_id, call, () => ({ set: accessedNow(), events: [] }));
+  const session = await useSession(ctx, session_id, call);
   return toProto(session, await projectNames(ctx, [session]));
 }

@@ -1,0 +1,23 @@
+import { newId } from '@claude-cli/shared/ids';
+import { searchTerms } from '@claude-cli/shared/search';
+import type { Project } from './project.ts';
+
+/** A project that is made now, with its maker as the only owner; nothing is stored or told yet. */
+export function newProject(
+  made: Pick<Project, 'name' | 'description' | 'settings' | 'resource_limits' | 'created_by'>,
+): Project {
+  const now = new Date();
+  return {
+    _id: newId(),
+    ...made,
+    status: 'active',
+    created_at: now,
+    updated_at: now,
+    members: [{ user_id: made.created_by, role: 'owner' }],
+    terms: searchTerms(made.name, made.description),
+    version: 1,
+    deleted_at: null,
+    deleted_by: null,
+    outbox: [],
+  };
+}
