@@ -8,6 +8,7 @@ import type { Settings } from '@claude-cli/shared/settings';
 import { type KeptRequestModel, keptRequestModel } from './idempotency/kept-request.ts';
 import { ensureMaintenance, type MaintenanceModel, maintenanceModel } from './maintenance/maintenance.ts';
 import { type ProjectModel, projectModel } from './projects/project.ts';
+import { upgradeProjects } from './projects/upgrade-projects.ts';
 import { recordEvent, type SessionHistoryModel, sessionHistoryModel } from './sessions/history.ts';
 import { type SessionModel, sessionModel } from './sessions/session.ts';
 import { seedAdmin } from './users/seed-admin.ts';
@@ -49,6 +50,7 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
   await Promise.all([users.init(), projects.init(), sessions.init(), sessionHistory.init()]);
   await Promise.all([keptRequests.init(), maintenance.init()]);
   await upgradeAccounts(users);
+  await upgradeProjects(projects);
   await ensureMaintenance(maintenance);
   await seedAdmin(users, config.ADMIN_USERNAME, config.ADMIN_PASSWORD, log);
   const outboxOf = (model: { collection: unknown }, tell: (event: AnyEvent) => Promise<void>) =>

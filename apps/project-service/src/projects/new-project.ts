@@ -1,6 +1,6 @@
 import { newId } from '@claude-cli/shared/ids';
-import { searchTerms } from '@claude-cli/shared/search';
 import type { Project } from './project.ts';
+import { searchableOf } from './searchable.ts';
 
 /** A project that is made now, with its maker as the only owner; nothing is stored or told yet. */
 export function newProject(
@@ -14,7 +14,7 @@ export function newProject(
     created_at: now,
     updated_at: now,
     members: [{ user_id: made.created_by, role: 'owner' }],
-    terms: searchTerms(made.name, made.description),
+    ...searchableOf(made),
     version: 1,
     deleted_at: null,
     deleted_by: null,

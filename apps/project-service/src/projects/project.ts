@@ -32,8 +32,11 @@ export interface Project extends Aggregate<AnyEvent> {
   settings: Record<string, unknown>;
   resource_limits: Limits;
   members: Member[];
-  /** Words of name and description, for search. */
+  /** Words of name and description, for search, and the two texts as searches for phrases need them. */
   terms: string[];
+  term_texts: Record<string, string>;
+  /** The name as lists are sorted by it. */
+  name_key: string;
   /** Only in a copy that is being made: when that began. Such a copy is marked as deleted, so that nobody sees it. */
   clone_started_at?: Date;
 }
@@ -54,6 +57,8 @@ const schema = new Schema<Project>(
     resource_limits: { type: Schema.Types.Mixed, required: true },
     members: { type: [{ _id: false, user_id: String, role: String }], required: true },
     terms: { type: [String], required: true },
+    term_texts: { type: Schema.Types.Mixed, required: true },
+    name_key: { type: String, required: true },
     clone_started_at: { type: Date },
     version: { type: Number, required: true },
     deleted_at: { type: Date, default: null },
@@ -63,7 +68,7 @@ const schema = new Schema<Project>(
   { collection: 'projects', versionKey: false, minimize: false },
 );
 // Sorts end with _id, so that pages never overlap.
-for (const field of ['created_at', 'updated_at', 'name']) {
+for (const field of ['created_at', 'updated_at', 'name_key']) {
   schema.index({ deleted_at: 1, [field]: -1, _id: -1 });
   schema.index({ 'members.user_id': 1, deleted_at: 1, [field]: -1, _id: -1 });
 }
@@ -123,8 +128,24 @@ export function factsOf(project: Pick<Project, 'name' | 'status' | 'members'>): 
 /** Counts of a project without tasks. */
 export const noTasks: ProjectStatistics = { total_tasks: 0, completed_tasks: 0, pending_tasks: 0, running_tasks: 0 };
 
+/** Fields that {@link toProto} shows. */
+export const shownFields = [
+  '_id',
+  'name',
+  'description',
+  'status',
+  'created_by',
+  'created_at',
+  'updated_at',
+  'settings',
+  'resource_limits',
+] as const satisfies (keyof Project)[];
+
 /** A project as the contract shows it. */
-export function toProto(project: Project, statistics: ProjectStatistics): ProjectMessage {
+export function toProto(
+  project: Pick<Project, (typeof shownFields)[number]>,
+  statistics: ProjectStatistics,
+): ProjectMessage {
   const { total_tasks, completed_tasks, pending_tasks, running_tasks } = statistics;
   return {
     id: project._id,

@@ -1,8 +1,11 @@
 import { newId } from '@claude-cli/shared/ids';
+import { searchFilter } from '@claude-cli/shared/search/search-filter';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { planOf } from '../testing/plan.ts';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { searchFields } from './searchable.ts';
+import { upgradeProjects } from './upgrade-projects.ts';
 
 describe('projects', () => {
   let platform: TestPlatform;
@@ -45,7 +48,11 @@ describe('projects', () => {
       settings: { a: 1, b: 3 },
       resource_limits: { max_tasks: 1000, max_concurrent_tasks: 2 },
     });
-    expect(await ctx.projects.findById(project_id).lean()).toMatchObject({ version: 2, terms: ['two'] });
+    expect(await ctx.projects.findById(project_id).lean()).toMatchObject({
+      version: 2,
+      terms: ['two'],
+      name_key: 'two',
+    });
   });
 
   test('an archived project accepts nothing but its way out of the archive', async () => {
@@ -93,7 +100,13 @@ describe('projects', () => {
     expect(await names({ sort: 'name', order: 'asc' })).toEqual([['Alpha shop', 'Beta', 'Gamma shop'], 3]);
     expect(await names({ page: 2, page_size: 2 })).toEqual([['Alpha shop'], 3]);
     expect(await names({ search: 'SHOP', order: 'asc' })).toEqual([['Alpha shop', 'Gamma shop'], 2]);
-    expect(await names({ search: '.*' })).toEqual([[], 0]);
+    expect(await names({ search: 'name:"gamma shop" OR bet*' })).toEqual([['Gamma shop', 'Beta'], 2]);
+    expect(await names({ search: 'shop NOT alpha' })).toEqual([['Gamma shop'], 1]);
+    expect(await names({ search: 'description:shop' })).toEqual([[], 0]);
+    await expect(names({ search: 'shop AND (' })).rejects.toMatchObject({
+      code: 'VALIDATION_INVALID_FORMAT',
+      details: { field: 'search' },
+    });
     expect(await names({ status: ['archived', 'completed'] })).toEqual([[], 0]);
     expect(await names({ created_by: newId() })).toEqual([[], 0]);
     const beta = (await projects.listProjects({ status: [], search: 'beta' }, owner)).items[0];
@@ -119,6 +132,21 @@ describe('projects', () => {
     });
   });
 
+  test('projects of an earlier version are found and sorted once they are upgraded, by several replicas at once', async () => {
+    const { projects, ctx } = platform;
+    const owner = someone();
+    const ids = [];
+    for (const name of ['ähre', 'Bahn', 'auto']) ids.push((await projects.createProject({ name }, owner)).id);
+    await ctx.projects.updateMany(
+      { _id: { $in: ids } },
+      { $unset: { term_texts: 1, name_key: 1 }, $set: { terms: [] } },
+    );
+    await Promise.all([upgradeProjects(ctx.projects), upgradeProjects(ctx.projects)]);
+    const { items } = await projects.listProjects({ status: [], sort: 'name', order: 'asc' }, owner);
+    expect(items.map(({ name }) => name)).toEqual(['ähre', 'auto', 'Bahn']);
+    expect((await projects.listProjects({ status: [], search: 'name:AHRE' }, owner)).total).toBe(1);
+  });
+
   test('every query is answered by an index, in the order asked for', async () => {
     const { collection } = platform.ctx.projects;
     const visible: object[] = [{ deleted_at: null }, { deleted_at: null, 'members.user_id': 'u' }];
@@ -126,13 +154,14 @@ describe('projects', () => {
     const others = [
       { deleted_at: null, created_by: 'u' },
       { deleted_at: null, status: { $in: ['archived', 'completed'] } },
-      { deleted_at: null, terms: { $all: ['a', 'b'] } },
+      { deleted_at: null, ...searchFilter('a AND b*', searchFields) },
+      { deleted_at: null, name_key: null },
       recent,
       { ...recent, 'members.user_id': 'u' },
     ];
     const plans = [
       ...visible.flatMap((filter) =>
-        ['created_at', 'updated_at', 'name'].map((field) => collection.find(filter).sort({ [field]: -1, _id: -1 })),
+        ['created_at', 'updated_at', 'name_key'].map((field) => collection.find(filter).sort({ [field]: -1, _id: -1 })),
       ),
       ...others.map((filter) => collection.find(filter).sort({ created_at: -1, _id: -1 })),
       collection.find({ clone_started_at: { $lt: new Date() } }).limit(100),

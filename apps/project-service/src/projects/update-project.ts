@@ -2,11 +2,11 @@ import type { Project as ProjectMessage, UpdateProjectRequest } from '@claude-cl
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { changesOf } from '@claude-cli/shared/guarded-update';
-import { searchTerms } from '@claude-cli/shared/search';
 import type { Context } from '../context.ts';
 import { mergedSettings } from '../merged-settings.ts';
 import { aboutChange, changeProject } from './change-project.ts';
 import { factsOf, noTasks, type Project, refuseArchived, requireRole, toProto } from './project.ts';
+import { searchableOf } from './searchable.ts';
 
 /** Change the fields given; settings and limits are merged key by key. */
 export async function updateProject(ctx: Context, request: UpdateProjectRequest, call: Call): Promise<ProjectMessage> {
@@ -18,9 +18,9 @@ export async function updateProject(ctx: Context, request: UpdateProjectRequest,
     const set = wanted(project, request);
     const changes = changesOf(project, set);
     if (changes.length === 0) return undefined;
-    const facts = { ...factsOf({ ...project, ...set }), changes };
-    const terms = searchTerms(set.name ?? project.name, set.description ?? project.description);
-    return { set: { ...set, terms }, events: [newEvent('project.updated', aboutChange(project, call), facts)] };
+    const updated = { ...project, ...set };
+    const events = [newEvent('project.updated', aboutChange(project, call), { ...factsOf(updated), changes })];
+    return { set: { ...set, ...searchableOf(updated) }, events };
   });
   const { statistics } = await ctx.tasks.getProjectStatistics({ project_ids: [project_id] }, call);
   return toProto(document, statistics[project_id] ?? noTasks);
