@@ -4,6 +4,7 @@ import type { Call } from '@claude-cli/shared/grpc/server';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import type { Context } from '../context.ts';
+import { requireRoom } from '../outbox-room.ts';
 import { accountGone } from './current-user.ts';
 import { factsOf, type User, userNotFound } from './user.ts';
 
@@ -15,9 +16,23 @@ export function changeUser(ctx: Context, user_id: string, call: Call, decide: De
   return change(ctx, user_id, call, () => userNotFound(user_id), decide);
 }
 
-/** Change the account of the caller and tell of it. @throws PlatformError AUTH_TOKEN_INVALID when it is gone, decide's */
+/**
+ * Change the account of the caller and tell of it.
+ * @throws PlatformError AUTH_TOKEN_INVALID when it is gone, SERVICE_UNAVAILABLE while too many changes wait to be told,
+ * decide's
+ */
 export function changeOwnAccount(ctx: Context, call: Call, decide: DecideUser): Promise<User> {
-  return change(ctx, call.caller.user_id, call, accountGone, decide);
+  // Admins are not refused like this: whoever fills the own outbox while the broker is away can still be disabled.
+  return change(ctx, call.caller.user_id, call, accountGone, async (user) => {
+    const set = await decide(user);
+    if (set && isTold(set)) requireRoom(user);
+    return set;
+  });
+}
+
+// Preferences are nobody else's concern.
+function isTold(set: Partial<User>): boolean {
+  return Object.keys(set).some((field) => field !== 'preferences');
 }
 
 async function change(
@@ -36,9 +51,10 @@ async function change(
       version: user.version + 1,
       session_id: caller.session_id,
     };
-    return { set, events: [newEvent('user.updated', about, factsOf({ ...user, ...set }))] };
+    const updated = newEvent('user.updated', about, factsOf({ ...user, ...set }));
+    return { set, events: isTold(set) ? [updated] : [] };
   }).catch(refuseTaken);
-  if (changed) void ctx.userOutbox.flush(document);
+  if (changed && document.outbox.length > 0) void ctx.userOutbox.flush(document);
   return document;
 }
 

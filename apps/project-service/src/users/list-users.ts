@@ -13,7 +13,7 @@ export async function listUsers(ctx: Context, request: ListUsersRequest): Promis
 
 /** The filter that finds the accounts asked for. */
 export function filterOf({ role, tier, status, search }: ListUsersRequest): QueryFilter<User> {
-  const filter: QueryFilter<User> = {};
+  const filter: QueryFilter<User> = { deleted_at: null };
   if (role !== undefined) filter.role = role;
   if (tier !== undefined) filter.tier = tier;
   // A range instead of $ne, so that an index can bound it.

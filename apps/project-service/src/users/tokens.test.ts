@@ -2,6 +2,7 @@ import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { newId } from '@claude-cli/shared/ids';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { maxWaiting } from '../outbox-room.ts';
 import { listenTo } from '../testing/events.ts';
 import { bearerOf, createPerson, isLetIn, personsPassword, signIn } from '../testing/people.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
@@ -115,6 +116,19 @@ describe('tokens', () => {
     await expect(users.createApiKey({ name: 'late', scopes: ['read'] }, other)).rejects.toMatchObject(revoked);
     const change = { current_password: personsPassword, new_password: 'another password' };
     await expect(users.changePassword(change, other)).rejects.toMatchObject(revoked);
+  });
+
+  test('while too many changes wait to be told, only admins add to them', async () => {
+    const { ctx, auth, users, admin } = platform;
+    const { user_id, username, one } = await twice();
+    const waiting = Array.from({ length: maxWaiting }, () => ({ id: newId(), time: new Date().toISOString() }));
+    await ctx.users.updateOne({ _id: user_id }, { $set: { outbox: waiting } } as object);
+    await expect(auth.logout({}, one)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    expect(await users.updatePreferences({ theme: 'dark', notifications: {} }, one)).toMatchObject({
+      preferences: { theme: 'dark' },
+    });
+    await users.updateUser({ user_id, status: 'disabled' }, admin);
+    await expect(signIn(platform, username)).rejects.toMatchObject({ code: 'AUTH_ACCOUNT_DISABLED' });
   });
 
   test('an API key is not enough to sign out, to refresh or to change passwords', async () => {

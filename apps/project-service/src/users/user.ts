@@ -91,9 +91,9 @@ const schema = new Schema<User>(
 // Partial, since accounts of an earlier version have no such key until they are upgraded.
 schema.index({ email_key: 1 }, { unique: true, partialFilterExpression: { email_key: { $type: 'string' } } });
 // Sorts end with _id, so that pages never overlap.
-schema.index({ created_at: -1, _id: -1 });
-schema.index({ username_key: 1, _id: 1 });
-schema.index({ last_login: -1, _id: -1 });
+schema.index({ deleted_at: 1, created_at: -1, _id: -1 });
+schema.index({ deleted_at: 1, username_key: 1, _id: 1 });
+schema.index({ deleted_at: 1, last_login: -1, _id: -1 });
 schema.index({ role: 1, created_at: -1, _id: -1 });
 schema.index({ tier: 1, created_at: -1, _id: -1 });
 schema.index({ disabled_at: 1, created_at: -1, _id: -1 });
