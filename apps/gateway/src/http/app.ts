@@ -3,7 +3,6 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import helmet from 'helmet';
 import type { GatewayContext } from '../context.ts';
 import { shapeOf } from '../contract/endpoints.ts';
-import type { Schema } from '../contract/schema.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { type Admit, createAdmission } from './admission.ts';
 import { jsonBody } from './body.ts';
@@ -15,7 +14,7 @@ import type { Operation } from './operations.ts';
 import { performer } from './perform.ts';
 
 /** The HTTP application: every operation as a route, and an answer in the envelope for everything else. */
-export function createApp(ctx: GatewayContext, operations: readonly Operation[], document: Schema): Express {
+export function createApp(ctx: GatewayContext, operations: readonly Operation[], documents: RequestHandler): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -37,11 +36,7 @@ export function createApp(ctx: GatewayContext, operations: readonly Operation[],
   };
   addRoutes(app, means, operations);
   app.use(admit('everyone'));
-  const openapi = JSON.stringify(document);
-  app.get('/openapi.json', (_request, response) => {
-    response.locals.route = '/openapi.json';
-    sendJson(response, 200, openapi);
-  });
+  app.use(documents);
   app.use('/ws', upgradeRequired);
   app.use(notFound);
   app.use(countedBy(rateLimits));

@@ -6,8 +6,7 @@ import { newId } from '@claude-cli/shared/ids';
 import type { GatewayContext } from '../context.ts';
 import { type Contract, loadContract } from '../contract/contract.ts';
 import { endpointsOf } from '../contract/endpoints.ts';
-import { openapiOf } from '../docs/openapi.ts';
-import { version } from '../version.ts';
+import { docsRoutes } from '../docs/routes.ts';
 import { createApp } from './app.ts';
 import { operationsOf } from './operations.ts';
 import { answerRaw } from './raw-answer.ts';
@@ -38,8 +37,7 @@ const drainShare = 0.4;
 export async function startGateway(ctx: GatewayContext, contract: Contract = loadContract()): Promise<Gateway> {
   const proxy = createWebsocketProxy(ctx);
   const endpoints = endpointsOf(contract);
-  const document = openapiOf(contract, endpoints, version);
-  const app = createApp(ctx, await operationsOf(ctx, contract, endpoints), document);
+  const app = createApp(ctx, await operationsOf(ctx, contract, endpoints), docsRoutes(contract, endpoints));
   const inFlight = new Set<ServerResponse>();
   const server = createServer(limits, (request, response) => {
     inFlight.add(response);
