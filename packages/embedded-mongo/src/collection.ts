@@ -107,6 +107,12 @@ export class Collection {
     }
   }
 
+  /** How many keys of an index lie in a range, counted up to `most`. */
+  countRange(index: Index, { low, high }: Range, most: number): number {
+    const sql = `SELECT count(*) n FROM (SELECT 1 FROM ${index.table} WHERE key >= ? AND key < ? LIMIT ?)`;
+    return Number(this.#prepare(sql).get(Buffer.from(low, 'latin1'), Buffer.from(high, 'latin1'), most)?.n);
+  }
+
   /** Adds a document. @throws CommandError DuplicateKey, BSONObjectTooLarge */
   insert(bytes: Uint8Array): Stored {
     assertDocumentSize(bytes);

@@ -151,6 +151,8 @@ test('answers by index are those of a scan, in the same order, for random docume
             `${show(byIndex)} by index, ${show(byScan)} by scan: ${JSON.stringify(plan.queryPlanner.winningPlan)}`,
           );
         }
+        const counted = await indexed.countDocuments(filter, { skip, ...(limit > 0 && { limit }) });
+        if (counted !== byScan?.length) throw new Error(`${counted} counted by index, ${byScan?.length} by scan`);
         // Without the tie-breaker an index may give the order itself: then sorting what it gave changes nothing.
         if (!sort) continue;
         const sorted = await indexed.find(filter, { sort }).toArray();

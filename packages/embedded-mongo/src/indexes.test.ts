@@ -50,6 +50,21 @@ describe('the planner', () => {
     expect(plan.executionStats.totalKeysExamined).toBe(plan.executionStats.nReturned);
   });
 
+  test('counts by the index alone what its bounds say, and by the documents what they do not', async () => {
+    const count = (filter: object, options: object = {}) => items.countDocuments(filter, options);
+    expect(await count({ project: 3 })).toBe(100);
+    expect(await count({ project: 3, status: { $in: ['s1', 's2'] } })).toBe(50);
+    expect(await count({ project: 3, status: 's1', at: { $gt: 500, $lte: 900 } })).toBe(10);
+    expect(await count({ project: 3 }, { skip: 20, limit: 30 })).toBe(30);
+    expect(await count({ project: 3 }, { skip: 90, limit: 30 })).toBe(10);
+    expect(await count({ project: 3, status: { $ne: 's1' } })).toBe(75);
+    expect(await count({ project: 3, status: /^s1/ })).toBe(25);
+    expect(await count({ project: 3, at: { $gt: 500 } })).toBe(50);
+    expect(await count({ project: 77 })).toBe(0);
+    const groups = [{ $match: { project: 3 } }, { $group: { _id: null, all: { $sum: 1 } } }];
+    expect(await items.aggregate(groups).toArray()).toEqual([{ _id: null, all: 100 }]);
+  });
+
   test('merges the ranges of $in without a sort, and stops at the limit', async () => {
     const plan = await items
       .find({ project: 3, status: { $in: ['s0', 's2'] } })

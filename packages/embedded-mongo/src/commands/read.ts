@@ -1,4 +1,5 @@
 import { Long } from 'bson';
+import { countingGroup, countQuery } from '../count.ts';
 import { CommandError, notImplemented } from '../errors.ts';
 import { compileFilter } from '../filter.ts';
 import { keyOf } from '../keys.ts';
@@ -118,6 +119,12 @@ export const readCommands: Record<string, Command> = {
       if (args.explain === true) return explainPipeline(context, 'queryPlanner');
       if (!isDoc(args.cursor)) throw new CommandError('FailedToParse', "The 'cursor' option is required");
       const { query, rest, run, target } = split(context);
+      const counting = countingGroup(rest);
+      if (counting && !target) {
+        const count = countQuery(collectionOf(context), query);
+        const counted = count === 0 ? [] : [write({ _id: counting._id, [counting.field]: count })];
+        return { cursor: cursors.first(namespaceOf(context), counted, (bytes) => bytes, batchSizeOf(args.cursor)) };
+      }
       const { docs } = runQuery(collectionOf(context), query);
       const results =
         rest.length === 0 ? docs.map(({ bytes }) => bytes) : run(docs.map(({ doc }) => toPlain(doc) as Doc)).map(write);
@@ -145,10 +152,7 @@ export const readCommands: Record<string, Command> = {
   count: {
     fields: 'query limit skip hint fields collation',
     run(context) {
-      const collection = collectionOf(context);
-      const query = queryOf(context, context.args.query);
-      const all = Object.keys(query.filter.source).length === 0 && !query.limit && !query.skip && !query.hint;
-      return { n: all ? (collection?.count ?? 0) : runQuery(collection, query).docs.length };
+      return { n: countQuery(collectionOf(context), queryOf(context, context.args.query)) };
     },
   },
   distinct: {
