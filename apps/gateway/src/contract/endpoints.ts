@@ -47,6 +47,16 @@ const defaultDeadlineMs = 10_000;
 /** Field that the gateway fills with the names of the fields that a caller sent as null; callers never see it. */
 export const clearedFields = 'cleared_fields';
 
+/** Whether an Idempotency-Key is looked at: keys are of users, and for what must not be done twice. */
+export function takesIdempotencyKey({ method, access }: Endpoint): boolean {
+  return method === 'POST' && access !== 'everyone';
+}
+
+/** Whether a maintenance stops it: what writes, but signing in and out must go on, and so must ending the maintenance. */
+export function isStoppedByMaintenance({ method, name }: Endpoint): boolean {
+  return method !== 'GET' && !/^(AuthService|MaintenanceService)\./.test(name);
+}
+
 /** Fields that callers may send. */
 export function acceptedFields(message: DescMessage): readonly DescField[] {
   return message.fields.filter((field) => field.name !== clearedFields);

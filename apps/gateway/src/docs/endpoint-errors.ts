@@ -1,5 +1,5 @@
 import { type ErrorCode, errorKinds } from '@claude-cli/shared/errors';
-import type { Endpoint } from '../contract/endpoints.ts';
+import { type Endpoint, isStoppedByMaintenance, takesIdempotencyKey } from '../contract/endpoints.ts';
 
 /** Codes that come with one status for one reason, so that the same answer is documented once. */
 export interface Cause {
@@ -12,11 +12,6 @@ export interface Cause {
 const isSignedIn = ({ access }: Endpoint) => access !== 'everyone';
 const needsPermission = ({ access }: Endpoint) => access !== 'everyone' && access !== 'signed_in';
 const hasBody = ({ input }: Endpoint) => input === 'body';
-/** Whether an Idempotency-Key is looked at. */
-export const takesKey = (endpoint: Endpoint) => endpoint.method === 'POST' && isSignedIn(endpoint);
-/** Whether a maintenance stops it. Signing in and ending the maintenance go on. */
-const isStoppedByMaintenance = ({ method, name }: Endpoint) =>
-  method !== 'GET' && !/^(AuthService|MaintenanceService)\./.test(name);
 
 const invalid = [
   'VALIDATION_ERROR',
@@ -43,11 +38,11 @@ export const causes: readonly Cause[] = [
   { name: 'Forbidden', codes: ['AUTH_INSUFFICIENT_PERMISSIONS', 'AUTH_ACCOUNT_DISABLED'], holds: needsPermission },
   // The session that X-Session-ID names.
   { name: 'NoSuchSession', codes: ['RESOURCE_NOT_FOUND'], holds: isSignedIn },
-  { name: 'KeyInUse', codes: ['IDEMPOTENCY_KEY_IN_USE', 'RESOURCE_CONFLICT'], holds: takesKey },
+  { name: 'KeyInUse', codes: ['IDEMPOTENCY_KEY_IN_USE', 'RESOURCE_CONFLICT'], holds: takesIdempotencyKey },
   { name: 'TooLarge', codes: ['REQUEST_TOO_LARGE'], holds: hasBody },
   { name: 'UnsupportedMediaType', codes: ['UNSUPPORTED_MEDIA_TYPE'], holds: hasBody },
-  { name: 'Invalid', codes: invalid, holds: (endpoint) => !takesKey(endpoint) },
-  { name: 'InvalidOrKeyReused', codes: [...invalid, 'IDEMPOTENCY_KEY_REUSED'], holds: takesKey },
+  { name: 'Invalid', codes: invalid, holds: (endpoint) => !takesIdempotencyKey(endpoint) },
+  { name: 'InvalidOrKeyReused', codes: [...invalid, 'IDEMPOTENCY_KEY_REUSED'], holds: takesIdempotencyKey },
   { name: 'TooManyRequests', codes: ['RATE_LIMIT_EXCEEDED'], holds: () => true },
   { name: 'Fault', codes: ['INTERNAL_SERVER_ERROR', 'DATABASE_ERROR'], holds: () => true },
   { name: 'NoAnswerInTime', codes: ['UPSTREAM_ERROR'], holds: () => true },

@@ -1,7 +1,6 @@
 import type { ErrorCode } from '@claude-cli/shared/errors';
-import type { Endpoint } from '../contract/endpoints.ts';
+import { type Endpoint, takesIdempotencyKey } from '../contract/endpoints.ts';
 import type { Schema } from '../contract/schema.ts';
-import { takesKey } from './endpoint-errors.ts';
 import { reference } from './envelope-schemas.ts';
 import { exampleId } from './example-values.ts';
 
@@ -87,6 +86,6 @@ export const requestHeaders: Readonly<Record<string, Schema>> = {
 export function headerParametersOf(endpoint: Endpoint): Schema[] {
   const names = ['RequestId'];
   if (endpoint.access !== 'everyone') names.push('SessionId');
-  if (takesKey(endpoint)) names.push('IdempotencyKey');
+  if (takesIdempotencyKey(endpoint)) names.push('IdempotencyKey');
   return names.map((name) => reference('parameters', name));
 }

@@ -1,10 +1,9 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import { commentOf } from '../contract/comments.ts';
 import type { Contract } from '../contract/contract.ts';
-import { acceptedFields, type Endpoint } from '../contract/endpoints.ts';
+import { acceptedFields, type Endpoint, takesIdempotencyKey } from '../contract/endpoints.ts';
 import { type Dialect, fieldSchema, requestSchema, responseSchema, type Schema } from '../contract/schema.ts';
 import { type Page, paginate } from '../http/pagination.ts';
-import { takesKey } from './endpoint-errors.ts';
 import { reference } from './envelope-schemas.ts';
 import { errorAnswersOf } from './error-answers.ts';
 import { exampleId, exampleTime } from './example-values.ts';
@@ -80,7 +79,7 @@ export function operationOf(endpoint: Endpoint, means: Means): Schema {
     responses: {
       [endpoint.status]: {
         description: commentOf(endpoint.response),
-        headers: headersOf(endpoint.status, [], takesKey(endpoint)),
+        headers: headersOf(endpoint.status, [], takesIdempotencyKey(endpoint)),
         content: {
           'application/json': { schema: answerSchema(endpoint, means), example: answerExample(endpoint, means) },
         },

@@ -3,6 +3,7 @@ import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { inSpanOf } from '@claude-cli/shared/telemetry';
 import type { Request, RequestHandler, Response } from 'express';
 import type { GatewayContext } from '../context.ts';
+import { isStoppedByMaintenance, takesIdempotencyKey } from '../contract/endpoints.ts';
 import type { Meta } from '../contract/serializer.ts';
 import { version } from '../version.ts';
 import { callerFrom, requestIdOf } from './admission.ts';
@@ -21,9 +22,6 @@ interface Exchange {
   message: Message;
   origin: Origin;
 }
-
-// Signing in and out must go on during a maintenance, and so must ending it.
-const worksInMaintenance = /^(AuthService|MaintenanceService)\./;
 
 /** Makes the handler that answers admitted requests of an operation. */
 export function performer(ctx: GatewayContext): (operation: Operation) => RequestHandler {
@@ -55,13 +53,11 @@ function originOf(operation: Operation, caller: Caller, response: Response, canc
 /** Whatever stands between a request and its owner, from the outermost inwards: maintenance, session, idempotency. */
 async function perform(ctx: GatewayContext, exchange: Exchange): Promise<Reply> {
   const { operation, request, message, origin } = exchange;
-  const { deadlineMs, method } = operation;
-  if (method !== 'GET' && !worksInMaintenance.test(operation.name)) ctx.maintenance.refuseWrites();
+  const { deadlineMs } = operation;
+  if (isStoppedByMaintenance(operation)) ctx.maintenance.refuseWrites();
   const run = () => call(ctx, exchange);
   return ctx.inSession.perform(operation, message, origin, () =>
-    method === 'POST' && operation.access !== 'everyone'
-      ? ctx.once.perform({ request, message, origin, deadlineMs }, run)
-      : run(),
+    takesIdempotencyKey(operation) ? ctx.once.perform({ request, message, origin, deadlineMs }, run) : run(),
   );
 }
 
