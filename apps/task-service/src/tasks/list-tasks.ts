@@ -1,15 +1,17 @@
-import type { ListTasksRequest, ListTasksResponse } from '@claude-cli/proto/platform/v1/tasks';
-import { findPage } from '@claude-cli/shared/find-page';
+import { type ListTasksRequest, type ListTasksResponse, Task_Status } from '@claude-cli/proto/platform/v1/tasks';
+import { createdBetween, findPage } from '@claude-cli/shared/find-page';
 import type { Call } from '@claude-cli/shared/grpc/server';
-import { searchTerms } from '@claude-cli/shared/search';
+import { searchFilter } from '@claude-cli/shared/search/search-filter';
 import type { QueryFilter } from 'mongoose';
 import type { Context } from '../context.ts';
-import { type Task, toSummary } from './task.ts';
+import { searchFields } from './searchable.ts';
+import { summaryFields, type Task, toSummary } from './task.ts';
 
 /** A page of tasks of one project, or of all projects that the caller may see. */
 export async function listTasks(ctx: Context, request: ListTasksRequest, call: Call): Promise<ListTasksResponse> {
-  const filter = { ...(await visible(ctx, request.project_id, call)), ...wanted(request) };
-  const { documents, total } = await findPage(ctx.tasks, filter, request);
+  const wanted = filterOf(request);
+  const filter = { ...(await visible(ctx, request.project_id, call)), ...wanted };
+  const { documents, total } = await findPage(ctx.tasks, filter, pageOf(request), summaryFields);
   return { items: documents.map(toSummary), total };
 }
 
@@ -22,18 +24,25 @@ async function visible(ctx: Context, project_id: string | undefined, call: Call)
   return project_ids ? { project_id: { $in: project_ids } } : {};
 }
 
-function wanted(request: ListTasksRequest): QueryFilter<Task> {
-  const filter: QueryFilter<Task> = { deleted_at: null };
-  if (request.status.length > 0) filter.status = { $in: request.status };
-  if (request.assigned_to !== undefined) filter.assigned_to = request.assigned_to;
-  if (request.priority !== undefined) filter.priority = { $gte: request.priority };
-  if (request.tags.length > 0) filter.tags = { $all: request.tags };
-  if (request.search !== undefined) filter.terms = { $all: searchTerms(request.search) };
-  if (request.created_after !== undefined || request.created_before !== undefined) {
-    filter.created_at = {
-      ...(request.created_after === undefined ? {} : { $gte: new Date(request.created_after) }),
-      ...(request.created_before === undefined ? {} : { $lt: new Date(request.created_before) }),
-    };
-  }
-  return filter;
+/**
+ * The filter that finds the tasks asked for.
+ * @throws PlatformError VALIDATION_INVALID_FORMAT for a search that cannot be understood
+ */
+export function filterOf(request: Partial<ListTasksRequest>): QueryFilter<Task> {
+  const { status = [], assigned_to, priority, tags = [], search } = request;
+  return {
+    deleted_at: null,
+    // Naming every status lets the indexes that begin with it give the order of a list of any.
+    status: status.length === 1 ? status[0] : { $in: status.length > 0 ? status : Object.values(Task_Status) },
+    ...(assigned_to !== undefined && { assigned_to }),
+    ...(priority !== undefined && { priority: { $gte: priority } }),
+    ...(tags.length > 0 && { tags: { $all: tags } }),
+    ...createdBetween(request),
+    ...(search !== undefined && searchFilter(search, searchFields)),
+  } as QueryFilter<Task>;
+}
+
+/** Titles have the order of their keys, in which case and accents do not count. */
+export function pageOf({ page, page_size, sort, order }: Partial<ListTasksRequest>) {
+  return { page, page_size, sort: sort === 'title' ? 'title_key' : sort, order };
 }

@@ -18,6 +18,13 @@ export interface StoredDependency {
   dependency_type: Dependency_Type;
 }
 
+/** What a task is about to be blocked by: others who look for cycles count it, see dependencies/claim-blockers.ts. */
+export interface DependencyClaim {
+  token: string;
+  task_ids: string[];
+  at: Date;
+}
+
 /** The execution whose news a task took last: older news is void. */
 export interface LatestRun {
   execution_id: string;
@@ -44,13 +51,28 @@ export interface Task extends Aggregate<AnyEvent> {
   metadata: Record<string, unknown>;
   command: string | null;
   dependencies: StoredDependency[];
+  claimed_dependencies: DependencyClaim | null;
   latest_run: LatestRun | null;
-  /** Words of title and description, for search. */
+  /** What it is found and sorted by, see searchable.ts. */
   terms: string[];
+  term_texts: Record<string, string>;
+  title_key: string;
 }
+
+/** Labels that a task may have. */
+export const maxTags = 50;
 
 /** Tasks. */
 export type TaskModel = Model<Task>;
+
+/** Durations in their order; counts by status read nothing else. */
+export const durationIndex = {
+  project_id: 1,
+  deleted_at: 1,
+  status: 1,
+  actual_duration_ms: 1,
+  completed_at: 1,
+} as const;
 
 const schema = new Schema<Task>(
   {
@@ -73,8 +95,11 @@ const schema = new Schema<Task>(
     metadata: { type: Schema.Types.Mixed, required: true },
     command: { type: String, default: null },
     dependencies: { type: [Schema.Types.Mixed], default: [] } as never,
+    claimed_dependencies: { type: Schema.Types.Mixed, default: null },
     latest_run: { type: Schema.Types.Mixed, default: null },
     terms: { type: [String], required: true },
+    term_texts: { type: Schema.Types.Mixed, required: true },
+    title_key: { type: String, required: true },
     version: { type: Number, required: true },
     deleted_at: { type: Date, default: null },
     deleted_by: { type: String, default: null },
@@ -82,16 +107,21 @@ const schema = new Schema<Task>(
   },
   { collection: 'tasks', versionKey: false, minimize: false },
 );
-// Sorts end with _id, so that pages never overlap.
-for (const field of ['created_at', 'updated_at', 'priority', 'title']) {
-  schema.index({ project_id: 1, deleted_at: 1, [field]: -1, _id: -1 });
-  schema.index({ deleted_at: 1, [field]: -1, _id: -1 });
+schema.index({ terms: 1, deleted_at: 1, project_id: 1, created_at: -1, _id: -1 });
+schema.index({ tags: 1, deleted_at: 1, project_id: 1, created_at: -1, _id: -1 });
+// Lists: what is asked for exactly, then the order, with _id at its end so that pages never overlap. A list of tasks of any
+// status asks for all of them, so that these serve it too.
+for (const field of ['created_at', 'updated_at', 'priority', 'title_key']) {
+  schema.index({ assigned_to: 1, deleted_at: 1, status: 1, [field]: -1, _id: -1 });
+  schema.index({ project_id: 1, deleted_at: 1, status: 1, [field]: -1, _id: -1 });
+  schema.index({ deleted_at: 1, status: 1, [field]: -1, _id: -1 });
 }
-schema.index({ project_id: 1, deleted_at: 1, status: 1, created_at: -1, _id: -1 });
-schema.index({ assigned_to: 1, deleted_at: 1, status: 1 });
+// What was created in a time, whatever its status.
+schema.index({ project_id: 1, deleted_at: 1, created_at: -1, _id: -1 });
+// Analytics: what ended in a time; and durations in their order, for medians.
+schema.index({ project_id: 1, deleted_at: 1, completed_at: 1 });
+schema.index(durationIndex);
 schema.index({ created_by: 1, deleted_at: 1, status: 1 });
-schema.index({ tags: 1, deleted_at: 1 });
-schema.index({ terms: 1, deleted_at: 1 });
 schema.index(...outboxIndex);
 
 /** The tasks of a database. */
@@ -142,8 +172,22 @@ export function factsOf(task: Task, changes: Change[], updated_at = task.updated
   return { task_id, title, status, progress_percentage, updated_at: updated_at.toISOString(), changes };
 }
 
+/** Stored fields of which a summary is made. */
+export const summaryFields = [
+  '_id',
+  'title',
+  'project_id',
+  'status',
+  'priority',
+  'progress_percentage',
+  'assigned_to',
+  'created_at',
+  'updated_at',
+  'tags',
+] as const satisfies (keyof Task)[];
+
 /** A task as lists show it. */
-export function toSummary(task: Task): TaskSummary {
+export function toSummary(task: Pick<Task, (typeof summaryFields)[number]>): TaskSummary {
   return {
     id: task._id,
     title: task.title,
