@@ -3,6 +3,7 @@ import type { Answer } from '../scripts/api-client.ts';
 import { startTestPlatform, type TestPlatform } from './support/platform.ts';
 import { createProject } from './support/tasks.ts';
 import { forgeToken } from './support/token.ts';
+import { createUser } from './support/users.ts';
 
 const bodyLimit = 100_000;
 const absent = '018f0000-0000-7000-8000-000000000000';
@@ -122,6 +123,7 @@ describe('who may come in', () => {
     ['signed by somebody else', () => forgeToken('a secret that is not the one of this platform')],
     ['expired', () => forgeToken(running.jwtSecret, { expiresIn: -60 })],
     ['of an unknown role', () => forgeToken(running.jwtSecret, { role: 'emperor' })],
+    ['of an account that is not there', () => forgeToken(running.jwtSecret)],
   ])('not with a token that is %s', async (_, token) => {
     expectRefusal(await running.visitor.as(token()).request('GET', '/api/tasks/'), 401, 'AUTH_TOKEN_INVALID');
   });
@@ -143,7 +145,7 @@ describe('who may come in', () => {
   });
 
   test('a viewer may read, but neither write nor execute', async () => {
-    const viewer = running.visitor.as(forgeToken(running.jwtSecret, { role: 'viewer' }));
+    const { api: viewer } = await createUser(running, 'viewer');
     expect((await viewer.request('GET', '/api/tasks/')).status).toBe(200);
     const write = await viewer.request('POST', '/api/projects/', { name: 'Mine' });
     expectRefusal(write, 403, 'AUTH_INSUFFICIENT_PERMISSIONS');
@@ -152,7 +154,7 @@ describe('who may come in', () => {
   });
 
   test("a developer sees nothing of others' projects", async () => {
-    const developer = running.visitor.as(forgeToken(running.jwtSecret));
+    const { api: developer } = await createUser(running);
     expectRefusal(await developer.request('GET', `/api/projects/${projectId}`), 403, 'PROJECT_ACCESS_DENIED');
     const task = { title: 'Not mine', project_id: projectId };
     expectRefusal(await developer.request('POST', '/api/tasks/', task), 403, 'PROJECT_ACCESS_DENIED');

@@ -4,6 +4,7 @@ import { LiveConnection } from '../scripts/live-connection.ts';
 import { startTestPlatform, type TestPlatform } from './support/platform.ts';
 import { createProject, createTask, execute } from './support/tasks.ts';
 import { forgeToken } from './support/token.ts';
+import { createUser } from './support/users.ts';
 
 let running: TestPlatform;
 let projectId: string;
@@ -39,7 +40,8 @@ describe('signing in', () => {
 
   test("another user's session is refused", async () => {
     using live = await connect();
-    live.send({ type: 'authenticate', token: forgeToken(running.jwtSecret) });
+    const { api } = await createUser(running);
+    live.send({ type: 'authenticate', token: String(api.token) });
     const error = await live.next({ type: 'error' });
     expect(error.data?.code).toBe('RESOURCE_NOT_FOUND');
     expect((await live.closed()).code).toBe(4403);

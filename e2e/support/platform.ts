@@ -2,6 +2,7 @@ import { testEnvironment } from '@claude-cli/shared/testing/environment';
 import { ApiClient } from '../../scripts/api-client.ts';
 import { type Platform, startPlatform } from '../../scripts/platform/platform.ts';
 import { makeTempDir } from '../../scripts/platform/temp-dir.ts';
+import { signIn } from './users.ts';
 
 /** A whole platform of a test file's own: database, queues, data directory and ports are shared with nobody. */
 export interface TestPlatform extends AsyncDisposable {
@@ -17,6 +18,14 @@ export interface TestPlatform extends AsyncDisposable {
 
 // Settings of whoever runs the tests that would make platforms share something, or differ from what the tests expect.
 const notInherited = ['PORT', 'HOST', 'DATA_DIR', 'WORKSPACE_ROOT', 'ADMIN_USERNAME', 'ADMIN_PASSWORD', 'JWT_SECRET'];
+
+// Tests about something else send more than anybody may, on machines that may be slow.
+const unhurried = {
+  RATE_LIMIT_ANONYMOUS: '1000000',
+  RATE_LIMIT_USER: '1000000',
+  RATE_LIMIT_LOGIN: '1000000',
+  MAX_EVENT_LOOP_DELAY_MS: '60000',
+};
 
 /** Start a platform and sign in. @param settings environment variables on top of the usual ones */
 export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
@@ -35,6 +44,7 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
         MONGODB_URI,
         AMQP_URL,
         AMQP_PREFIX,
+        ...unhurried,
         ...settings,
       },
       onLine: (source, line) => {
@@ -43,15 +53,12 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
     }),
   );
   const visitor = new ApiClient(platform.url);
-  const { access_token } = await visitor.call<{ access_token: string }>('POST', '/api/auth/login', {
-    username: platform.adminUsername,
-    password: platform.adminPassword,
-  });
+  const admin = await signIn(visitor, platform.adminUsername, platform.adminPassword);
   const running = starting.move();
   return {
     platform,
     visitor,
-    admin: visitor.as(access_token),
+    admin,
     jwtSecret: platform.secrets.jwtSecret,
     scratch: scratch.path,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
