@@ -1,6 +1,5 @@
 import type { Identity } from '@claude-cli/shared/accounts';
-import { anonymous, type Caller } from '@claude-cli/shared/caller';
-import { PlatformError } from '@claude-cli/shared/errors';
+import { anonymous, type Caller, requirePermission } from '@claude-cli/shared/caller';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Access } from '../contract/endpoints.ts';
 import type { Overload } from '../limits/overload.ts';
@@ -23,7 +22,7 @@ export function createAdmission(identify: Identify, limits: RateLimits, overload
     if (!request.path.startsWith('/api/health')) overload.refuse();
     if (access !== 'everyone') {
       if (!known) throw identity?.refusal;
-      requireAccess(identity.caller, access);
+      if (access !== 'signed_in') requirePermission(identity.caller, access);
       request.user = identity.caller;
     }
     next();
@@ -42,9 +41,4 @@ export function requestIdOf(response: Response): string {
 
 function settled(identity: Promise<Identity>): Promise<Identity | { refusal: unknown }> {
   return identity.catch((refusal: unknown) => ({ refusal }));
-}
-
-function requireAccess({ permissions }: Caller, access: Exclude<Access, 'everyone'>): void {
-  if (access === 'signed_in' || permissions.includes(access)) return;
-  throw new PlatformError('AUTH_INSUFFICIENT_PERMISSIONS', `This needs the permission ${access}`, { required: access });
 }

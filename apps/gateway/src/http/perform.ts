@@ -28,7 +28,9 @@ export function performer(ctx: GatewayContext): (operation: Operation) => Reques
   const cancellations = new CancelBudget();
   return (operation) => (request, response) =>
     inSpanOf(request.headers, `${operation.method} ${operation.path}`, 'server', async () => {
-      const caller = ctx.inSession.callerIn(request, callerFrom(request));
+      const who = callerFrom(request);
+      // Nobody has sessions before signing in, although many clients name one in every request.
+      const caller = operation.access === 'everyone' ? who : ctx.inSession.callerIn(request, who);
       const message = read(operation, request);
       if (response.destroyed) return;
       const origin = originOf(operation, caller, response, cancellations);

@@ -1,3 +1,4 @@
+import { requirePermission } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { Context } from '../context.ts';
 import type { Answer } from '../messages/answer.ts';
@@ -15,11 +16,7 @@ export async function executeTask(
 ): Promise<Answer> {
   const { origin } = subscriber;
   // The gateway checks permissions of its routes; this way in is not one of them.
-  if (!origin.caller.permissions.includes('execute')) {
-    throw new PlatformError('AUTH_INSUFFICIENT_PERMISSIONS', 'The permission to execute is required', {
-      required: 'execute',
-    });
-  }
+  requirePermission(origin.caller, 'execute');
   ctx.maintenance.refuseWrites();
   const target: Target = { channel: 'task_updates', field: 'task_id', id: task_id.toLowerCase() };
   const projectId = await projectOfTask(ctx, origin, target.id);
