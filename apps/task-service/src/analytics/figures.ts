@@ -85,12 +85,9 @@ export function endedByPerson(ctx: Context, span: Span): Promise<EndedFigures[]>
   return ctx.tasks.aggregate<EndedFigures>([{ $match: inSpan(span, 'completed_at') }, { $group: group }]);
 }
 
-/** The query whose answers, in order, are the durations of completed tasks of the time. */
-export function durationsInOrder(ctx: Context, span: Span) {
-  return ctx.tasks
-    .find({ ...inSpan(span, 'completed_at'), status: 'completed', actual_duration_ms: { $gte: 0 } })
-    .select({ _id: 0, actual_duration_ms: 1 })
-    .sort({ actual_duration_ms: 1 });
+/** The tasks that were completed in the time and have a duration: a range of an index that is in the order of durations. */
+export function timedIn(span: Span) {
+  return { ...inSpan(span, 'completed_at'), status: 'completed' as const, actual_duration_ms: { $gte: 0 } };
 }
 
 /**
@@ -101,7 +98,9 @@ export function durationsInOrder(ctx: Context, span: Span) {
 export async function medianDuration(ctx: Context, span: Span, timed: number): Promise<number | undefined> {
   if (timed === 0) return undefined;
   const isOdd = timed % 2 === 1;
-  const middle = await durationsInOrder(ctx, span)
+  const middle = await ctx.tasks
+    .find(timedIn(span), { _id: 0, actual_duration_ms: 1 })
+    .sort({ actual_duration_ms: 1 })
     .skip(Math.ceil(timed / 2) - 1)
     .limit(isOdd ? 1 : 2)
     .lean();

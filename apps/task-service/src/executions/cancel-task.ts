@@ -16,11 +16,11 @@ export async function cancelTask(ctx: Context, request: CancelTaskRequest, call:
   const by = call.caller.user_id;
   const execution = await ctx.executions.findOne({ task_id, active: true }).lean();
   if (execution) await cancelExecution(ctx, execution, { by, reason, at: new Date() });
-  else await cancelByHand(ctx, task_id, by, reason);
+  else await cancelByHand(ctx, task_id, call, reason);
   return { task_id, status: 'cancelled', cancelled_at: new Date().toISOString(), reason: request.reason };
 }
 
-async function cancelByHand(ctx: Context, task_id: string, by: string, reason: string | null): Promise<void> {
+async function cancelByHand(ctx: Context, task_id: string, { caller }: Call, reason: string | null): Promise<void> {
   const { document } = await guardedUpdate(
     ctx.tasks,
     task_id,
@@ -34,7 +34,7 @@ async function cancelByHand(ctx: Context, task_id: string, by: string, reason: s
       const after = { ...task, ...set, updated_at: new Date(), version: task.version + 1 };
       const changes = [{ field: 'status', old_value: task.status, new_value: 'cancelled' }];
       const run = { execution_id: null, exit_code: null, error: null, reason, timed_out: false };
-      return { set, events: [eventOfStatus(after, changes, by, run)] };
+      return { set, events: [eventOfStatus(after, changes, caller.user_id, run, caller.session_id)] };
     },
   );
   void ctx.taskOutbox.flush(document);

@@ -4,6 +4,8 @@ import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
+import { cancelExecution } from '../executions/cancel-execution.ts';
+import type { CancelRequest } from '../executions/execution.ts';
 import { findTaskToChange } from './find-task.ts';
 import { factsOf, taskNotFound } from './task.ts';
 
@@ -32,5 +34,16 @@ export async function deleteTask(
     },
   );
   void ctx.taskOutbox.flush(document);
+  await cancelLate(ctx, task_id, { by: user_id, reason: 'the task was deleted', at: deleted_at });
   return { message: 'Task deleted successfully', deleted_at: deleted_at.toISOString() };
+}
+
+/** An execution that was queued at the same moment is not to run. */
+async function cancelLate(ctx: Context, task_id: string, request: CancelRequest): Promise<void> {
+  const late = await ctx.executions.findOne({ task_id, active: true }).lean();
+  if (!late) return;
+  // The task is deleted, whatever becomes of the execution.
+  await cancelExecution(ctx, late, request).catch((err) =>
+    ctx.log.warn({ err, task_id, execution_id: late._id }, 'an execution of a deleted task was not cancelled'),
+  );
 }

@@ -1,22 +1,10 @@
-import type { CreateTaskRequest, ListTasksRequest, UpdateTaskRequest } from '@claude-cli/proto/platform/v1/tasks';
+import type { ListTasksRequest } from '@claude-cli/proto/platform/v1/tasks';
 import { newId } from '@claude-cli/shared/ids';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { change, newTask } from '../testing/requests.ts';
 
-const newTask = (project_id: string, given: Partial<CreateTaskRequest> = {}): CreateTaskRequest => ({
-  title: 'Write the docs',
-  project_id,
-  tags: [],
-  dependencies: [],
-  ...given,
-});
-const change = (task_id: string, given: Partial<UpdateTaskRequest>): UpdateTaskRequest => ({
-  task_id,
-  tags: [],
-  cleared_fields: [],
-  ...given,
-});
 const asked = (given: Partial<ListTasksRequest>): ListTasksRequest => ({ status: [], tags: [], ...given });
 
 describe('tasks', () => {
@@ -85,9 +73,39 @@ describe('tasks', () => {
     await expect(illegal).rejects.toMatchObject({ code: 'RESOURCE_CONFLICT', details: { field: 'status' } });
   });
 
+  test('a task is assigned only to users who exist', async () => {
+    const { tasks, admin } = platform;
+    const unknown = { assigned_to: newId() };
+    const refused = { code: 'VALIDATION_ERROR', details: { field: 'assigned_to' } };
+    await expect(tasks.createTask(newTask(project_id, unknown), admin)).rejects.toMatchObject(refused);
+    const { id: task_id } = await tasks.createTask(newTask(project_id), admin);
+    await expect(tasks.updateTask(change(task_id, unknown), admin)).rejects.toMatchObject(refused);
+    const assigned = await tasks.updateTask(change(task_id, { assigned_to: admin.caller.user_id }), admin);
+    expect(assigned.assigned_to).toBe(admin.caller.user_id);
+  });
+
+  test('a status that stays is no change, even while an execution has it', async () => {
+    const { tasks, admin } = platform;
+    const { id: task_id } = await tasks.createTask(newTask(project_id, { command: 'true' }), admin);
+    await tasks.executeTask({ task_id }, admin);
+    const renamed = await tasks.updateTask(change(task_id, { title: 'Renamed', status: 'pending' }), admin);
+    expect(renamed).toMatchObject({ title: 'Renamed', status: 'pending' });
+    const moved = tasks.updateTask(change(task_id, { status: 'completed' }), admin);
+    await expect(moved).rejects.toMatchObject({ code: 'TASK_ALREADY_RUNNING' });
+    await tasks.cancelTask({ task_id }, admin);
+  });
+
+  test('changes made at the same time are all made', async () => {
+    const { tasks, admin } = platform;
+    const { id: task_id } = await tasks.createTask(newTask(project_id), admin);
+    const changes = [{ title: 'New' }, { priority: 50 }, { tags: ['new'] }, { description: 'New' }];
+    await Promise.all(changes.map((given) => tasks.updateTask(change(task_id, given), admin)));
+    expect(await tasks.getTask({ task_id }, admin)).toMatchObject(Object.assign({}, ...changes));
+  });
+
   test('fields sent as null are cleared, where that makes sense', async () => {
     const { tasks, admin } = platform;
-    const given = { assigned_to: newId(), tags: ['a'], estimated_duration: '00:10:00' };
+    const given = { assigned_to: admin.caller.user_id, tags: ['a'], estimated_duration: '00:10:00' };
     const { id: task_id } = await tasks.createTask(newTask(project_id, given), admin);
     const cleared_fields = ['assigned_to', 'tags', 'estimated_duration'];
     const cleared = await tasks.updateTask(change(task_id, { cleared_fields }), admin);
