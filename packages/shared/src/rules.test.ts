@@ -3,7 +3,6 @@ import jwt from 'jsonwebtoken';
 import { formatDuration, parseDuration } from './duration.ts';
 import { eventPattern, newEvent, routingKey } from './events.ts';
 import { databasePrefix } from './mongo.ts';
-import { searchTerms } from './search.ts';
 import { callerOf, keyId, signToken, verifyToken } from './tokens.ts';
 
 describe('durations', () => {
@@ -83,12 +82,6 @@ describe('routing', () => {
     expect(matches(eventPattern('project', 'p1'), routingKey(deleted))).toBe(true);
     expect(matches(eventPattern('project', 'p2'), routingKey(deleted))).toBe(false);
     expect(matches(eventPattern('task', 'p1'), routingKey(deleted))).toBe(false);
-  });
-});
-
-describe('search terms', () => {
-  test('words are found whatever their case, accents and punctuation', () => {
-    expect(searchTerms('Café-Zürich: «naïve» task #42', 'TASK')).toEqual(['cafe', 'zurich', 'naive', 'task', '42']);
   });
 });
 
