@@ -3,6 +3,7 @@ import { ProjectAccessCache } from '@claude-cli/shared/access';
 import type { Bus } from '@claude-cli/shared/amqp/bus';
 import type { AnyEvent } from '@claude-cli/shared/events';
 import type { RpcClient } from '@claude-cli/shared/grpc/client';
+import { KnownUsers } from '@claude-cli/shared/known-users';
 import type { Logger } from '@claude-cli/shared/logger';
 import { Outbox } from '@claude-cli/shared/outbox';
 import type { BaseContext } from '@claude-cli/shared/service/service';
@@ -11,6 +12,8 @@ import { type ExecutionEntry, type ExecutionModel, executionModel } from './exec
 import { type SlotModel, slotModel } from './executions/slots.ts';
 import { tell } from './executions/tell.ts';
 import { type HistoryModel, historyModel, recordHistory } from './history/history.ts';
+import { type UsageModel, usageModel } from './limits/project-usage.ts';
+import { openQueues, type Queues } from './queues/queues.ts';
 import { type TaskModel, taskModel } from './tasks/task.ts';
 
 /** Settings of task-service. */
@@ -27,10 +30,13 @@ export interface Context {
   history: HistoryModel;
   executions: ExecutionModel;
   slots: SlotModel;
+  usage: UsageModel;
+  queues: Queues;
   taskOutbox: Outbox<AnyEvent>;
   executionOutbox: Outbox<ExecutionEntry>;
   access: ProjectAccessCache;
   users: RpcClient<typeof UserServiceService>;
+  knownUsers: KnownUsers;
 }
 
 /** Connect, make sure that indexes are there, and tie the outboxes to what they tell. */
@@ -41,12 +47,15 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
   const history = historyModel(connection);
   const executions = executionModel(connection);
   const slots = slotModel(connection);
-  await Promise.all([tasks.init(), history.init(), executions.init(), slots.init()]);
+  const usage = usageModel(connection);
+  await Promise.all([tasks.init(), history.init(), executions.init(), slots.init(), usage.init()]);
   const projects = resources.channel('project-service');
   const tellEvent = async (event: AnyEvent) => {
     await recordHistory(history, event);
     await bus.publishEvent(event);
   };
+  const queues = await openQueues(connection, (event) => bus.publishEvent(event), log);
+  resources.use(queues.outbox);
   const ctx: Context = {
     config,
     log,
@@ -55,12 +64,15 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     history,
     executions,
     slots,
+    usage,
+    queues,
     taskOutbox: resources.use(new Outbox(tasks.collection, tellEvent, log)),
     executionOutbox: resources.use(
       new Outbox<ExecutionEntry>(executions.collection, (news, id) => tell(ctx, id, news), log),
     ),
     access: new ProjectAccessCache(projects),
     users: projects.client(UserServiceService),
+    knownUsers: new KnownUsers(projects),
   };
   return ctx;
 }

@@ -1,9 +1,12 @@
+import { AnalyticsServiceService } from '@claude-cli/proto/platform/v1/analytics';
 import { ExecutionServiceService } from '@claude-cli/proto/platform/v1/executions';
+import { QueueServiceService } from '@claude-cli/proto/platform/v1/queues';
 import { TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
 import { type AnyEvent, eventPattern, type PlatformEvent } from '@claude-cli/shared/events';
 import { serve } from '@claude-cli/shared/grpc/server';
 import type { Service } from '@claude-cli/shared/service/service';
 import { every } from '@claude-cli/shared/timer';
+import { getProjectAnalytics } from './analytics/get-project-analytics.ts';
 import { type Context, createContext, settingNames } from './context.ts';
 import { cancelTask } from './executions/cancel-task.ts';
 import { claimExecution } from './executions/claim-execution.ts';
@@ -15,13 +18,26 @@ import { announceDue, endExpired } from './executions/sweep.ts';
 import { takeResult } from './executions/take-result.ts';
 import { getProjectActivity } from './history/get-project-activity.ts';
 import { getTaskHistory } from './history/get-task-history.ts';
+import { releaseLeftReservations } from './limits/task-room.ts';
+import { changeQueuePriority } from './queues/change-queue-priority.ts';
+import { clearQueue } from './queues/clear-queue.ts';
+import { getQueueMetrics } from './queues/get-queue-metrics.ts';
+import { getQueueStatus } from './queues/get-queue-status.ts';
+import { pauseQueue } from './queues/pause-queue.ts';
+import { reportRunner } from './queues/report-runner.ts';
+import { resumeQueue } from './queues/resume-queue.ts';
+import { rollUp } from './queues/rollups.ts';
+import { bulkUpdateTasks } from './tasks/bulk-update-tasks.ts';
+import { cloneTasks } from './tasks/clone-tasks.ts';
 import { createTask } from './tasks/create-task.ts';
 import { deleteTask } from './tasks/delete-task.ts';
 import { followProjects } from './tasks/follow-projects.ts';
 import { getTask } from './tasks/get-task.ts';
 import { listTasks } from './tasks/list-tasks.ts';
+import { restoreTasks } from './tasks/restore-tasks.ts';
 import { getProjectStatistics, getUserTaskStatistics } from './tasks/statistics.ts';
 import { updateTask } from './tasks/update-task.ts';
+import { upgradeTasks } from './tasks/upgrade-tasks.ts';
 
 /** Tasks, their dependencies and history, executions and queues. */
 export const taskService: Service<(typeof settingNames)[number], Context> = {
@@ -32,18 +48,31 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
     serve(TaskServiceService, {
       createTask,
       listTasks,
+      listProjectTasks: listTasks,
       getTask,
+      bulkUpdateTasks,
       updateTask,
       deleteTask,
       getTaskHistory,
       executeTask,
       cancelTask,
       retryTask,
+      cloneTasks,
+      restoreTasks,
       getProjectStatistics,
       getProjectActivity,
       getUserTaskStatistics,
     }),
-    serve(ExecutionServiceService, { claimExecution, renewLease }),
+    serve(AnalyticsServiceService, { getProjectAnalytics }),
+    serve(ExecutionServiceService, { claimExecution, renewLease, reportRunner }),
+    serve(QueueServiceService, {
+      getQueueStatus,
+      pauseQueue,
+      resumeQueue,
+      clearQueue,
+      getQueueMetrics,
+      changeQueuePriority,
+    }),
   ],
   runs: [
     ({ bus, access }) =>
@@ -73,8 +102,12 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
       ),
     (ctx) => every(1_000, 'announcing due executions', () => announceDue(ctx), ctx.log),
     (ctx) => every(1_000, 'ending expired executions', () => endExpired(ctx), ctx.log),
+    (ctx) => every(10_000, 'rolling up what happened in the queues', () => rollUp(ctx), ctx.log),
+    (ctx) => every(60_000, 'releasing left reservations of tasks', () => releaseLeftReservations(ctx), ctx.log),
+    (ctx) => every(20_000, 'upgrading tasks', () => upgradeTasks(ctx.tasks), ctx.log),
     (ctx) => every(60_000, 'releasing left slots', () => releaseLeftSlots(ctx), ctx.log),
     (ctx) => every(2_000, 'telling what was left in the task outbox', () => ctx.taskOutbox.sweep(), ctx.log),
     (ctx) => every(2_000, 'telling what was left in the execution outbox', () => ctx.executionOutbox.sweep(), ctx.log),
+    (ctx) => every(2_000, 'telling what was left in the queue outbox', () => ctx.queues.outbox.sweep(), ctx.log),
   ],
 };

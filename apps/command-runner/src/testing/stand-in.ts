@@ -3,6 +3,7 @@ import type {
   ClaimExecutionResponse_Verdict,
   Job,
   RenewLeaseRequest,
+  ReportRunnerRequest,
 } from '@claude-cli/proto/platform/v1/executions';
 import { ExecutionServiceService } from '@claude-cli/proto/platform/v1/executions';
 import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
@@ -14,6 +15,7 @@ import type { Logger } from '@claude-cli/shared/logger';
 export class StandIn implements AsyncDisposable {
   readonly claims: ClaimExecutionRequest[] = [];
   readonly renewals: RenewLeaseRequest[] = [];
+  readonly reports: ReportRunnerRequest[] = [];
   /** Jobs by execution id; what is not here is skipped. */
   readonly jobs = new Map<string, Job>();
   /** Verdicts other than granted. */
@@ -48,6 +50,11 @@ export class StandIn implements AsyncDisposable {
             if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
             return { held: self.held };
           },
+          reportRunner: async (self, request) => {
+            self.reports.push(request);
+            if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
+            return {};
+          },
         }),
         serve<StandIn, { checkAccess: typeof checkAccess }>(
           { checkAccess },
@@ -66,6 +73,7 @@ export class StandIn implements AsyncDisposable {
   reset(): void {
     this.claims.length = 0;
     this.renewals.length = 0;
+    this.reports.length = 0;
     this.held = true;
     this.away = false;
   }

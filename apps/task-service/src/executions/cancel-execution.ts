@@ -7,6 +7,7 @@ import { type CancelRequest, type Execution, entry } from './execution.ts';
 /** How long the runner may take to stop the process before the execution is taken from it, in milliseconds. */
 const stopWithinMs = 7_000;
 const pollMs = 50;
+const cancelled = { status: 'cancelled', exit_code: null, error: null, result: null } as const;
 
 /**
  * Cancel an active execution and wait for its end. A queued one never starts. For a running one the runner is told; one
@@ -18,6 +19,7 @@ export async function cancelExecution(
   execution: Execution,
   cancel_request: CancelRequest,
 ): Promise<void> {
+  if (await cancelWaiting(ctx, execution, cancel_request)) return;
   const { _id } = execution;
   const asked = await ctx.executions
     .findOneAndUpdate(
@@ -27,7 +29,6 @@ export async function cancelExecution(
     )
     .lean();
   if (!asked) throw await endedOtherwise(ctx, _id);
-  const cancelled = { status: 'cancelled', exit_code: null, error: null, result: null } as const;
   if (asked.status === 'queued' && (await endExecution(ctx, asked, cancelled))) return;
   void ctx.executionOutbox.flush(asked);
   const deadline = Date.now() + stopWithinMs;
@@ -41,6 +42,18 @@ export async function cancelExecution(
   }
   const silent = await ctx.executions.findOne({ _id, active: true }).lean();
   if (silent) await endExecution(ctx, silent, cancelled);
+}
+
+/**
+ * Cancel an execution if it still waits as it was read.
+ * @returns whether it did; one that runs, moved or ended is left as it is
+ */
+export async function cancelWaiting(
+  ctx: Context,
+  execution: Execution,
+  cancel_request: CancelRequest,
+): Promise<boolean> {
+  return execution.status === 'queued' && endExecution(ctx, execution, { ...cancelled, cancel_request });
 }
 
 async function endedOtherwise(ctx: Context, execution_id: string): Promise<PlatformError> {

@@ -25,13 +25,18 @@ export async function claimExecution(
   }
   if (waiting.status !== 'queued' || waiting.generation !== generation) return { verdict: 'skip' };
 
-  const limit = await concurrencyLimit(ctx, waiting, call);
+  // The state is read after the execution, never before: see queue-state.ts for why a pause then holds.
+  const [queue, limit] = await Promise.all([
+    ctx.queues.states.findById(waiting.priority, { paused: 1, version: 1 }).lean(),
+    concurrencyLimit(ctx, waiting, call),
+  ]);
   if (limit === 0) return { verdict: 'skip' };
+  if (queue?.paused) return waitForResume(ctx, waiting);
   if (!(await acquireSlot(ctx, waiting, limit))) return defer(ctx, waiting);
   const now = new Date();
   const claimed = await ctx.executions
     .findOneAndUpdate(
-      { _id: execution_id, status: 'queued', generation },
+      { _id: execution_id, status: 'queued', generation, fence: { $not: { $gt: queue?.version ?? 0 } } },
       {
         $set: { status: 'running', started_at: now, lease: newLease(ctx, runner_id), due_at: null, deferred: false },
         $inc: { generation: 1 },
@@ -42,9 +47,10 @@ export async function claimExecution(
     .lean();
   if (!claimed) {
     // The slot is the execution's, not the asker's: if another runner was faster, it is in use.
-    const inUse = await ctx.executions.exists({ _id: execution_id, status: 'running' });
-    if (!inUse) await releaseSlot(ctx, waiting);
-    return { verdict: 'skip' };
+    const other = await ctx.executions.findById(execution_id, { status: 1, generation: 1 }).lean();
+    if (other?.status !== 'running') await releaseSlot(ctx, waiting);
+    const fenced = other?.status === 'queued' && other.generation === generation;
+    return fenced ? waitForResume(ctx, waiting) : { verdict: 'skip' };
   }
   void ctx.executionOutbox.flush(claimed);
   return granted(ctx, claimed);
@@ -66,6 +72,15 @@ async function concurrencyLimit(ctx: Context, waiting: Execution, call: Call): P
     await endExecution(ctx, waiting, { status: 'cancelled', exit_code: null, error: message, result: null });
     return 0;
   }
+}
+
+/** Its queue is paused. Due since it was queued, so that it is announced as soon as the queue goes on, also if it just did. */
+async function waitForResume(ctx: Context, waiting: Execution): Promise<ClaimExecutionResponse> {
+  await ctx.executions.updateOne(
+    { _id: waiting._id, status: 'queued', generation: waiting.generation },
+    { $set: { deferred: false, due_at: waiting.queued_at } },
+  );
+  return { verdict: 'defer' };
 }
 
 async function defer(ctx: Context, waiting: Execution): Promise<ClaimExecutionResponse> {

@@ -1,11 +1,15 @@
 import type { RunResult } from '@claude-cli/shared/events';
 import type { UpdateQuery } from 'mongoose';
 import type { Context } from '../context.ts';
-import { type Execution, entry, retryDelayMs } from './execution.ts';
+import { type CancelRequest, type Execution, entry, retryDelayMs } from './execution.ts';
 import { releaseSlot } from './slots.ts';
 
 /** How a run ended. */
-export type Ending = Pick<RunResult, 'status' | 'exit_code' | 'error' | 'result'>;
+export type Ending = Pick<RunResult, 'status' | 'exit_code' | 'error' | 'result'> &
+  Partial<Pick<RunResult, 'output_bytes'>> & {
+    /** The wish that ends it, when it was not stored before. */
+    cancel_request?: CancelRequest;
+  };
 
 /**
  * End a run: for good, or for another attempt when it failed, attempts remain and nobody asked to cancel it. Guarded by
@@ -20,8 +24,11 @@ export async function endExecution(ctx: Context, execution: Execution, ending: E
     .lean();
   if (!ended) return false;
   void ctx.executionOutbox.flush(ended);
-  await releaseSlot(ctx, execution);
-  await wakeDeferred(ctx, execution.project_id);
+  // One that waits holds no slot; a claim that takes one for it just now finds it ended and gives it back.
+  if (status === 'running') {
+    await releaseSlot(ctx, execution);
+    await wakeDeferred(ctx, execution.project_id);
+  }
   return true;
 }
 
@@ -32,7 +39,7 @@ function canRetry({ attempt, max_attempts, cancel_request }: Execution, { status
 function retry({ attempt, generation }: Execution, { exit_code, error, result }: Ending): UpdateQuery<Execution> {
   const due_at = new Date(Date.now() + retryDelayMs(attempt));
   return {
-    $set: { status: 'queued', lease: null, due_at, announcements: 0, exit_code, error, result },
+    $set: { status: 'queued', lease: null, started_at: null, due_at, announcements: 0, exit_code, error, result },
     $inc: { attempt: 1 },
     $push: { outbox: entry('retrying', generation) },
   };
@@ -40,7 +47,8 @@ function retry({ attempt, generation }: Execution, { exit_code, error, result }:
 
 function close({ cancel_request, generation }: Execution, ending: Ending): UpdateQuery<Execution> {
   // Whoever asked to cancel gets what was asked for, unless the run was completed before it could be stopped.
-  const status = cancel_request && ending.status !== 'completed' ? 'cancelled' : ending.status;
+  const asked = ending.cancel_request ?? cancel_request;
+  const status = asked && ending.status !== 'completed' ? 'cancelled' : ending.status;
   return {
     $set: { ...ending, status, lease: null, due_at: null, finished_at: new Date() },
     $unset: { active: 1 },

@@ -1,6 +1,7 @@
 import type { ExecuteTaskRequest, QueuedExecution } from '@claude-cli/proto/platform/v1/tasks';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
+import { requireOutputRoom } from '../limits/stored-output.ts';
 import { placeInQueue } from '../queues/place-in-queue.ts';
 import { findTaskToChange } from '../tasks/find-task.ts';
 import { queueExecution } from './queue-execution.ts';
@@ -9,7 +10,8 @@ const defaultTimeoutSeconds = 3_600;
 
 /** Put a task into a queue to be run. */
 export async function executeTask(ctx: Context, request: ExecuteTaskRequest, call: Call): Promise<QueuedExecution> {
-  const { task } = await findTaskToChange(ctx, request.task_id, call);
+  const { task, access } = await findTaskToChange(ctx, request.task_id, call);
+  await requireOutputRoom(ctx, task.project_id, access.resource_limits?.storage_limit);
   const { timeout = defaultTimeoutSeconds, retry_attempts = 0 } = request.options ?? {};
   const execution = await queueExecution(ctx, task, {
     requested_by: call.caller.user_id,

@@ -11,8 +11,10 @@ import { type Connection, type Model, Schema } from 'mongoose';
 //     │                 └──▶ queued (due after a pause)
 //     └──cancel──▶ cancelled
 //
-// `generation` counts the claims: a message or a report of an earlier claim is void.
+// `generation` counts the claims, and the moves to another queue: a message or a report of an earlier one is void.
 // `due_at` is when a queued execution is announced (again) to the runners: the message is a hint, this document the truth.
+// While its queue is paused nothing is announced; what was refused for that is due since it was queued, so that it is announced,
+// in that order, when the queue goes on.
 
 /** Something that a transition causes, told after it is stored. */
 export interface ExecutionEntry extends OutboxEntry {
@@ -60,11 +62,15 @@ export interface Execution {
   announcements: number;
   /** It was refused for the project's limit of concurrent tasks and waits for one to end. */
   deferred: boolean;
+  /** Version of its queue's state when it was paused last: claims that have read an older state are void. */
+  fence: number;
   started_at: Date | null;
   finished_at: Date | null;
   exit_code: number | null;
   error: string | null;
   result: Record<string, unknown> | null;
+  /** Bytes of output that are stored of it, once it has ended. */
+  output_bytes: number;
   cancel_request: CancelRequest | null;
   outbox: ExecutionEntry[];
 }
@@ -94,11 +100,13 @@ const schema = new Schema<Execution>(
     due_at: { type: Date, default: null },
     announcements: { type: Number, required: true },
     deferred: { type: Boolean, required: true },
+    fence: { type: Number, default: 0 },
     started_at: { type: Date, default: null },
     finished_at: { type: Date, default: null },
     exit_code: { type: Number, default: null },
     error: { type: String, default: null },
     result: { type: Schema.Types.Mixed, default: null },
+    output_bytes: { type: Number, default: 0 },
     cancel_request: { type: Schema.Types.Mixed, default: null },
     outbox: { type: [Schema.Types.Mixed], default: [] } as never,
   },
@@ -107,9 +115,11 @@ const schema = new Schema<Execution>(
 schema.index({ task_id: 1 }, { unique: true, name: 'one_active_per_task', partialFilterExpression: { active: true } });
 schema.index({ task_id: 1, queued_at: -1 });
 schema.index({ status: 1, rank: 1, queued_at: 1 });
-schema.index({ status: 1, due_at: 1 });
+schema.index({ status: 1, rank: 1, due_at: 1 });
 schema.index({ status: 1, 'lease.expires_at': 1 });
-schema.index({ status: 1, finished_at: -1 });
+schema.index({ finished_at: 1, status: 1 });
+schema.index({ queued_at: 1 });
+schema.index({ project_id: 1, finished_at: 1, output_bytes: 1 });
 schema.index({ project_id: 1, status: 1, deferred: 1, rank: 1, queued_at: 1 });
 schema.index(...outboxIndex);
 
@@ -126,6 +136,11 @@ export function entry(kind: ExecutionEntry['kind'], generation: number): Executi
 /** Pause before a lost announcement is made again: a minute, doubled each time, at most an hour. */
 export function nextAnnouncement(announcements: number, now = Date.now()): Date {
   return new Date(now + Math.min(60_000 * 2 ** announcements, 3_600_000));
+}
+
+/** Whether it waits out the pause before another attempt: it has not been announced for that attempt. */
+export function isBackingOff({ attempt, announcements }: Execution): boolean {
+  return attempt > 1 && announcements === 0;
 }
 
 /** Pause before a failed attempt is tried again: a second, doubled each time, at most five minutes, with jitter of a half. */

@@ -1,93 +1,40 @@
-import type { ExecutionOptions } from '@claude-cli/proto/platform/v1/tasks';
-import type { ControlMessage, JobMessage } from '@claude-cli/shared/amqp/bus';
-import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
-import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
-import { newEvent, type RunResult } from '@claude-cli/shared/events';
+import type { ControlMessage } from '@claude-cli/shared/amqp/bus';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
 import { releaseLeftSlots } from './slots.ts';
 import { announceDue, endExpired } from './sweep.ts';
 
-/** The tests play the runner: they take messages, claim and report. */
 describe('an execution', () => {
   let platform: TestPlatform;
-  let channel: KeptChannel;
+  let runner: PlayedRunner;
   let project_id: string;
 
   beforeAll(async () => {
     platform = await startTestPlatform();
-    channel = await platform.ctx.bus.openChannel(async () => {});
-    project_id = (await platform.projects.createProject({ name: 'Runs' }, platform.admin)).id;
+    runner = await playRunner(platform);
+    project_id = runner.project_id;
   });
-  beforeEach(async () => {
-    for (const priority of priorities)
-      await channel.current?.purgeQueue(platform.ctx.bus.names.executionQueue(priority));
-  });
+  beforeEach(() => runner.purge());
   afterAll(async () => {
-    await channel?.[Symbol.asyncDispose]();
-    await platform[Symbol.asyncDispose]();
+    await runner?.[Symbol.asyncDispose]();
+    await platform?.[Symbol.asyncDispose]();
   });
-
-  const newTask = async (project = project_id, dependencies: { depends_on_task_id: string }[] = []) => {
-    const request = { title: 'Run it', project_id: project, tags: [], dependencies, command: 'echo hello' };
-    return (await platform.tasks.createTask(request, platform.admin)).id;
-  };
-  const execute = (task_id: string, priority: Priority = 'normal', options: ExecutionOptions = {}) =>
-    platform.tasks.executeTask({ task_id, priority, options }, platform.admin);
-  const take = async (priority: Priority = 'normal'): Promise<JobMessage | undefined> => {
-    const message = await channel.current?.get(platform.ctx.bus.names.executionQueue(priority), { noAck: true });
-    return message ? JSON.parse(message.content.toString()) : undefined;
-  };
-  const takeSoon = (priority: Priority = 'normal') => until('a message', () => take(priority));
-  const claim = (job: JobMessage, runner_id = 'runner-1') =>
-    platform.executions.claimExecution({ ...job, runner_id }, platform.runner);
-  const run = async (task_id: string, options?: ExecutionOptions) => {
-    const { execution_id } = await execute(task_id, 'normal', options);
-    const { job } = await claim(await takeSoon());
-    if (!job) throw new Error('not granted');
-    return { execution_id, task_id, generation: job.generation };
-  };
-  const report = (
-    about: Pick<RunResult, 'execution_id' | 'task_id' | 'generation'>,
-    ending: Partial<RunResult> = {},
-  ) => {
-    const now = new Date().toISOString();
-    const data: RunResult = {
-      ...about,
-      status: 'completed',
-      exit_code: 0,
-      error: null,
-      result: null,
-      started_at: now,
-      finished_at: now,
-      ...ending,
-    };
-    return platform.ctx.bus.publishEvent(newEvent('execution.finished', { actor: 'u', project_id }, data));
-  };
-  const taskBecomes = (task_id: string, status: string) =>
-    until(`the task to be ${status}`, async () => {
-      const task = await platform.tasks.getTask({ task_id }, platform.admin);
-      return task.status === status && task;
-    });
-  const stored = async (id: string) => {
-    const execution = await platform.ctx.executions.findById(id).lean();
-    if (!execution) throw new Error('no execution');
-    return execution;
-  };
 
   test('goes from the queue over a claim to completion, and the task and its history follow', async () => {
-    const task_id = await newTask();
-    const queued = await execute(task_id, 'high');
+    const task_id = await runner.newTask();
+    const queued = await runner.execute(task_id, 'high');
     expect(queued).toMatchObject({ task_id, status: 'queued', queue_position: 1 });
-    const message = await takeSoon('high');
+    const message = await runner.takeSoon('high');
     expect(message).toEqual({ execution_id: queued.execution_id, generation: 0 });
-    const { verdict, job } = await claim(message);
+    const { verdict, job } = await runner.claim(message);
     expect(verdict).toBe('granted');
     expect(job).toMatchObject({ task_id, project_id, command: 'echo hello', generation: 1, timeout_ms: 3_600_000 });
-    await taskBecomes(task_id, 'running');
-    await report({ execution_id: queued.execution_id, task_id, generation: 1 });
-    const task = await taskBecomes(task_id, 'completed');
+    await runner.taskBecomes(task_id, 'running');
+    await runner.report({ execution_id: queued.execution_id, task_id, generation: 1 });
+    const task = await runner.taskBecomes(task_id, 'completed');
+    expect(await runner.stored(queued.execution_id)).toMatchObject({ output_bytes: 5 });
     expect(task).toMatchObject({
       progress_percentage: 100,
       actual_duration: expect.stringMatching(/^\d\d:\d\d:\d\d$/),
@@ -103,8 +50,8 @@ describe('an execution', () => {
   });
 
   test('is the only one of its task, whoever asks at the same time', async () => {
-    const task_id = await newTask();
-    const answers = await Promise.allSettled(Array.from({ length: 5 }, () => execute(task_id)));
+    const task_id = await runner.newTask();
+    const answers = await Promise.allSettled(Array.from({ length: 5 }, () => runner.execute(task_id)));
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     for (const answer of answers) {
       if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'TASK_ALREADY_RUNNING' });
@@ -115,34 +62,34 @@ describe('an execution', () => {
   });
 
   test('is granted to one of the runners that ask, and to that one again when the answer was lost', async () => {
-    await execute(await newTask());
-    const message = await takeSoon();
-    const answers = await Promise.all(['a', 'b', 'c'].map((runner) => claim(message, runner)));
+    await runner.execute(await runner.newTask());
+    const message = await runner.takeSoon();
+    const answers = await Promise.all(['a', 'b', 'c'].map((name) => runner.claim(message, name)));
     const winner = ['a', 'b', 'c'].filter((_, index) => answers[index]?.verdict === 'granted');
     expect(winner).toHaveLength(1);
     expect(answers.filter(({ verdict }) => verdict === 'skip')).toHaveLength(2);
-    expect(await claim(message, winner[0])).toMatchObject({ verdict: 'granted', job: { generation: 1 } });
+    expect(await runner.claim(message, winner[0])).toMatchObject({ verdict: 'granted', job: { generation: 1 } });
     expect(await platform.ctx.slots.findById(project_id).lean()).toMatchObject({
       holders: expect.arrayContaining([message.execution_id]),
     });
   });
 
   test('ends once, however often and in whatever order reports arrive', async () => {
-    const run1 = await run(await newTask(), { retry_attempts: 1 });
-    await report(run1, { status: 'failed', exit_code: 1, error: 'first' });
-    await until('the second attempt', async () => (await stored(run1.execution_id)).status === 'queued');
+    const run1 = await runner.run(await runner.newTask(), { retry_attempts: 1 });
+    await runner.report(run1, { status: 'failed', exit_code: 1, error: 'first' });
+    await until('the second attempt', async () => (await runner.stored(run1.execution_id)).status === 'queued');
     await platform.ctx.executions.updateOne({ _id: run1.execution_id }, { $set: { due_at: new Date() } });
     await announceDue(platform.ctx);
-    const message = await takeSoon();
+    const message = await runner.takeSoon();
     expect(message.generation).toBe(1);
-    const { job } = await claim(message);
+    const { job } = await runner.claim(message);
     expect(job?.generation).toBe(2);
-    await report(run1, { status: 'failed', exit_code: 9, error: 'late report of the first attempt' });
+    await runner.report(run1, { status: 'failed', exit_code: 9, error: 'late report of the first attempt' });
     const run2 = { ...run1, generation: 2 };
-    await report(run2);
-    await report(run2, { status: 'failed', error: 'repeated' });
-    const task = await taskBecomes(run1.task_id, 'completed');
-    expect(await stored(run1.execution_id)).toMatchObject({ status: 'completed', attempt: 2, exit_code: 0 });
+    await runner.report(run2);
+    await runner.report(run2, { status: 'failed', error: 'repeated' });
+    const task = await runner.taskBecomes(run1.task_id, 'completed');
+    expect(await runner.stored(run1.execution_id)).toMatchObject({ status: 'completed', attempt: 2, exit_code: 0 });
     expect(task.history.map(({ new_value }) => new_value)).toEqual([
       undefined,
       'running',
@@ -153,28 +100,28 @@ describe('an execution', () => {
   });
 
   test('fails its task when no attempt remains, and can be retried by hand', async () => {
-    const failed = await run(await newTask());
-    await report(failed, { status: 'failed', exit_code: 3, error: 'exit code 3' });
-    await taskBecomes(failed.task_id, 'failed');
+    const failed = await runner.run(await runner.newTask());
+    await runner.report(failed, { status: 'failed', exit_code: 3, error: 'exit code 3' });
+    await runner.taskBecomes(failed.task_id, 'failed');
     const retried = await platform.tasks.retryTask({ task_id: failed.task_id }, platform.admin);
     expect(retried).toMatchObject({ status: 'queued', retry_attempt: 2 });
-    await taskBecomes(failed.task_id, 'pending');
+    await runner.taskBecomes(failed.task_id, 'pending');
     const again = platform.tasks.retryTask({ task_id: failed.task_id }, platform.admin);
     await expect(again).rejects.toMatchObject({ code: 'TASK_ALREADY_RUNNING' });
   });
 
   test('whose message the broker lost is announced again', async () => {
-    const { execution_id } = await execute(await newTask());
-    await takeSoon();
+    const { execution_id } = await runner.execute(await runner.newTask());
+    await runner.takeSoon();
     await platform.ctx.executions.updateOne({ _id: execution_id }, { $set: { due_at: new Date(Date.now() - 1) } });
-    expect(await takeSoon()).toEqual({ execution_id, generation: 0 });
-    expect((await stored(execution_id)).due_at?.getTime()).toBeGreaterThan(Date.now() + 50_000);
+    expect(await runner.takeSoon()).toEqual({ execution_id, generation: 0 });
+    expect((await runner.stored(execution_id)).due_at?.getTime()).toBeGreaterThan(Date.now() + 50_000);
   });
 
   test('whose process died before it told anybody is told by the sweep', async () => {
-    const task_id = await newTask();
-    const { execution_id } = await execute(task_id);
-    await takeSoon();
+    const task_id = await runner.newTask();
+    const { execution_id } = await runner.execute(task_id);
+    await runner.takeSoon();
     const left = {
       id: 'left',
       time: new Date(Date.now() - 60_000).toISOString(),
@@ -182,12 +129,12 @@ describe('an execution', () => {
       generation: 0,
     };
     await platform.ctx.executions.updateOne({ _id: execution_id }, { $push: { outbox: left } });
-    expect(await takeSoon()).toEqual({ execution_id, generation: 0 });
-    await until('the outbox to be empty', async () => (await stored(execution_id)).outbox.length === 0);
+    expect(await runner.takeSoon()).toEqual({ execution_id, generation: 0 });
+    await until('the outbox to be empty', async () => (await runner.stored(execution_id)).outbox.length === 0);
   });
 
   test('whose runner is silent for a lease fails, and the late runner is refused', async () => {
-    const lost = await run(await newTask());
+    const lost = await runner.run(await runner.newTask());
     const renewal = { execution_id: lost.execution_id, generation: 1, runner_id: 'runner-1' };
     expect(await platform.executions.renewLease(renewal, platform.runner)).toEqual({ held: true });
     expect(await platform.executions.renewLease({ ...renewal, runner_id: 'other' }, platform.runner)).toEqual({
@@ -196,37 +143,40 @@ describe('an execution', () => {
     const past = { runner_id: 'runner-1', expires_at: new Date(Date.now() - 1) };
     await platform.ctx.executions.updateOne({ _id: lost.execution_id }, { $set: { lease: past } });
     await endExpired(platform.ctx);
-    await taskBecomes(lost.task_id, 'failed');
-    expect(await stored(lost.execution_id)).toMatchObject({ status: 'failed', error: 'runner lost' });
+    await runner.taskBecomes(lost.task_id, 'failed');
+    expect(await runner.stored(lost.execution_id)).toMatchObject({ status: 'failed', error: 'runner lost' });
     expect(await platform.executions.renewLease(renewal, platform.runner)).toEqual({ held: false });
   });
 
   test('reports progress with the renewal of its lease, which never goes back', async () => {
-    const going = await run(await newTask());
-    await taskBecomes(going.task_id, 'running');
+    const going = await runner.run(await runner.newTask());
+    await runner.taskBecomes(going.task_id, 'running');
     const renewal = { execution_id: going.execution_id, generation: 1, runner_id: 'runner-1' };
     for (const progress_percentage of [40, 30]) {
       await platform.executions.renewLease({ ...renewal, progress_percentage }, platform.runner);
     }
-    expect(await taskBecomes(going.task_id, 'running')).toMatchObject({ progress_percentage: 40 });
+    expect(await runner.taskBecomes(going.task_id, 'running')).toMatchObject({ progress_percentage: 40 });
   });
 
   test('that waits is cancelled at once and never granted', async () => {
-    const task_id = await newTask();
-    const { execution_id } = await execute(task_id);
-    const message = await takeSoon();
+    const task_id = await runner.newTask();
+    const { execution_id } = await runner.execute(task_id);
+    const message = await runner.takeSoon();
     const cancelled = await platform.tasks.cancelTask({ task_id, reason: 'changed' }, platform.admin);
     expect(cancelled).toMatchObject({ task_id, status: 'cancelled', reason: 'changed' });
-    expect(await claim(message)).toEqual({ verdict: 'skip', job: undefined });
-    await taskBecomes(task_id, 'cancelled');
-    expect(await stored(execution_id)).toMatchObject({ status: 'cancelled', cancel_request: { reason: 'changed' } });
+    expect(await runner.claim(message)).toEqual({ verdict: 'skip', job: undefined });
+    await runner.taskBecomes(task_id, 'cancelled');
+    expect(await runner.stored(execution_id)).toMatchObject({
+      status: 'cancelled',
+      cancel_request: { reason: 'changed' },
+    });
     await expect(platform.tasks.cancelTask({ task_id }, platform.admin)).rejects.toMatchObject({
       code: 'TASK_CANCELLED',
     });
   });
 
   test('that runs is stopped by its runner before the cancellation is answered', async () => {
-    const running = await run(await newTask());
+    const running = await runner.run(await runner.newTask());
     const orders: ControlMessage[] = [];
     await using _ = await platform.ctx.bus.subscribe<ControlMessage>(
       { exchange: 'control', patterns: [''], prefetch: 1 },
@@ -237,21 +187,21 @@ describe('an execution', () => {
     expect(orders[0]).toEqual({ order: 'cancel', command_id: running.execution_id });
     const renewal = { execution_id: running.execution_id, generation: 1, runner_id: 'runner-1' };
     expect(await platform.executions.renewLease(renewal, platform.runner)).toEqual({ held: false });
-    await report(running, { status: 'failed', exit_code: -15, error: 'killed' });
+    await runner.report(running, { status: 'failed', exit_code: -15, error: 'killed' });
     expect(await cancelled).toMatchObject({ status: 'cancelled' });
-    expect(await taskBecomes(running.task_id, 'cancelled')).toMatchObject({ status: 'cancelled' });
+    expect(await runner.taskBecomes(running.task_id, 'cancelled')).toMatchObject({ status: 'cancelled' });
   });
 
   test('waits while its project runs as many as it may, and goes on when one ends', async () => {
     const limits = { max_concurrent_tasks: 1 };
     const { id } = await platform.projects.createProject({ name: 'Narrow', resource_limits: limits }, platform.admin);
-    const first = await run(await newTask(id));
-    const second = await execute(await newTask(id));
-    expect(await claim(await takeSoon())).toMatchObject({ verdict: 'defer' });
-    await report(first);
-    const woken = await takeSoon();
+    const first = await runner.run(await runner.newTask(id));
+    const second = await runner.execute(await runner.newTask(id));
+    expect(await runner.claim(await runner.takeSoon())).toMatchObject({ verdict: 'defer' });
+    await runner.report(first);
+    const woken = await runner.takeSoon();
     expect(woken.execution_id).toBe(second.execution_id);
-    expect(await claim(woken)).toMatchObject({ verdict: 'granted' });
+    expect(await runner.claim(woken)).toMatchObject({ verdict: 'granted' });
   });
 
   test('of which a crash left a slot taken does not block its project for ever', async () => {
@@ -262,25 +212,28 @@ describe('an execution', () => {
   });
 
   test('does not start before the tasks that block it are completed', async () => {
-    const blocker = await newTask();
-    const task_id = await newTask(project_id, [{ depends_on_task_id: blocker }]);
-    await expect(execute(task_id)).rejects.toMatchObject({
+    const blocker = await runner.newTask();
+    const task_id = await runner.newTask(project_id, [{ depends_on_task_id: blocker }]);
+    await expect(runner.execute(task_id)).rejects.toMatchObject({
       code: 'TASK_DEPENDENCY_NOT_MET',
       details: { unmet: [{ task_id: blocker, status: 'pending' }] },
     });
     await platform.tasks.updateTask(
-      { task_id: blocker, status: 'completed', tags: [], cleared_fields: [] },
+      { task_id: blocker, status: 'completed', tags: [], dependencies: [], cleared_fields: [] },
       platform.admin,
     );
-    expect(await execute(task_id)).toMatchObject({ status: 'queued' });
+    expect(await runner.execute(task_id)).toMatchObject({ status: 'queued' });
   });
 
   test('ends with its project', async () => {
     const { id } = await platform.projects.createProject({ name: 'Gone' }, platform.admin);
-    const task_id = await newTask(id);
-    const { execution_id } = await execute(task_id);
+    const task_id = await runner.newTask(id);
+    const { execution_id } = await runner.execute(task_id);
     await platform.projects.deleteProject({ project_id: id }, platform.admin);
-    await until('the execution to be cancelled', async () => (await stored(execution_id)).status === 'cancelled');
+    await until(
+      'the execution to be cancelled',
+      async () => (await runner.stored(execution_id)).status === 'cancelled',
+    );
     await until('the task to be deleted', async () => (await platform.ctx.tasks.findById(task_id).lean())?.deleted_at);
   });
 
@@ -288,7 +241,7 @@ describe('an execution', () => {
     const { executions } = platform.ctx;
     const filters = [
       { task_id: 't', active: true },
-      { status: 'queued', due_at: { $lte: new Date() } },
+      { status: 'queued', rank: 1, due_at: { $lte: new Date() } },
       { status: 'running', 'lease.expires_at': { $lt: new Date() } },
       { status: 'queued', rank: 1, queued_at: { $lt: new Date() } },
       { project_id: 'p', status: 'queued', deferred: true },

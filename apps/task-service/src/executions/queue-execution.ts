@@ -3,7 +3,8 @@ import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import type { Context } from '../context.ts';
-import { type Task, taskAlreadyRunning } from '../tasks/task.ts';
+import { type Task, taskAlreadyRunning, taskNotFound } from '../tasks/task.ts';
+import { endExecution } from './end-execution.ts';
 import { type Execution, entry, nextAnnouncement, rankOf } from './execution.ts';
 
 /** How a task is to be run. */
@@ -20,7 +21,7 @@ const tellWithinMs = 1_000;
 
 /**
  * Put a task into a queue.
- * @throws PlatformError TASK_ALREADY_RUNNING, TASK_DEPENDENCY_NOT_MET, QUEUE_FULL
+ * @throws PlatformError TASK_NOT_FOUND, TASK_ALREADY_RUNNING, TASK_DEPENDENCY_NOT_MET, QUEUE_FULL
  */
 export async function queueExecution(ctx: Context, task: Task, options: RunOptions): Promise<Execution> {
   if (task.status === 'running') throw taskAlreadyRunning(task._id);
@@ -30,6 +31,11 @@ export async function queueExecution(ctx: Context, task: Task, options: RunOptio
     // The unique index decides, whoever else asked at the same time.
     throw isDuplicateKey(error) ? taskAlreadyRunning(task._id) : error;
   });
+  // A deletion looks for executions once it is stored, as this looks for a deletion: of the two at least one sees the other.
+  if (!(await ctx.tasks.exists({ _id: task._id, deleted_at: null }))) {
+    await endExecution(ctx, execution, { status: 'cancelled', exit_code: null, error: null, result: null });
+    throw taskNotFound(task._id);
+  }
   const told = ctx.executionOutbox.flush(execution);
   await Promise.race([told, new Promise((resolve) => setTimeout(resolve, tellWithinMs).unref())]);
   return execution;
@@ -54,11 +60,13 @@ function newExecution(task: Task, options: RunOptions): Execution {
     due_at: nextAnnouncement(0, now.getTime()),
     announcements: 0,
     deferred: false,
+    fence: 0,
     started_at: null,
     finished_at: null,
     exit_code: null,
     error: null,
     result: null,
+    output_bytes: 0,
     cancel_request: null,
     outbox: [entry('queued', 0)],
   };
@@ -75,7 +83,8 @@ async function requireDependencies(ctx: Context, task: Task): Promise<void> {
   throw new PlatformError('TASK_DEPENDENCY_NOT_MET', 'Tasks that this one depends on are not completed', details);
 }
 
-async function requireRoom(ctx: Context, priority: Priority): Promise<void> {
+/** @throws PlatformError QUEUE_FULL when as many as may wait in a queue do */
+export async function requireRoom(ctx: Context, priority: Priority): Promise<void> {
   const limit = ctx.config.QUEUE_LIMIT;
   const waiting = await ctx.executions.countDocuments({ status: 'queued', rank: rankOf(priority) }, { limit });
   if (waiting >= limit) throw new PlatformError('QUEUE_FULL', `The ${priority} queue is full`, { limit });

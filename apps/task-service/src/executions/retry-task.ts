@@ -2,13 +2,15 @@ import type { RetriedExecution, RetryTaskRequest } from '@claude-cli/proto/platf
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
+import { requireOutputRoom } from '../limits/stored-output.ts';
 import { findTaskToChange } from '../tasks/find-task.ts';
 import { taskAlreadyRunning } from '../tasks/task.ts';
 import { queueExecution } from './queue-execution.ts';
 
 /** Run a failed or cancelled task again as it was run last. */
 export async function retryTask(ctx: Context, { task_id }: RetryTaskRequest, call: Call): Promise<RetriedExecution> {
-  const { task } = await findTaskToChange(ctx, task_id, call);
+  const { task, access } = await findTaskToChange(ctx, task_id, call);
+  await requireOutputRoom(ctx, task.project_id, access.resource_limits?.storage_limit);
   const last = await ctx.executions.findOne({ task_id }).sort({ queued_at: -1 }).lean();
   if (last?.active) throw taskAlreadyRunning(task_id);
   if (!last || (task.status !== 'failed' && task.status !== 'cancelled')) {

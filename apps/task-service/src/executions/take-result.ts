@@ -6,6 +6,6 @@ import { endExecution } from './end-execution.ts';
 export async function takeResult(ctx: Context, { data }: PlatformEvent<'execution.finished'>): Promise<void> {
   const execution = await ctx.executions.findOne({ _id: data.execution_id }).lean();
   if (execution?.status !== 'running' || execution.generation !== data.generation) return;
-  const { status, exit_code, error, result } = data;
-  await endExecution(ctx, execution, { status, exit_code, error, result });
+  const { status, exit_code, error, result, output_bytes } = data;
+  await endExecution(ctx, execution, { status, exit_code, error, result, output_bytes });
 }

@@ -1,33 +1,29 @@
+import { priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
-import type { Execution } from '../executions/execution.ts';
+import { type Execution, rankOf } from '../executions/execution.ts';
+import { placeOf, waitOf } from './forecast.ts';
+import { recentOverview } from './overview.ts';
+import { byPriority } from './queue-name.ts';
 
-/** Finished runs whose mean duration predicts the next ones. */
-const sampleSize = 20;
-
-/** Where an execution stands in the order of service, and when its turn should come. */
+/**
+ * Where an execution stands in the order of service, and when its turn should come (see placeOf and waitOf). What waits in
+ * another queue that is paused is not ahead. While its own queue is paused, the time is the one as if it were resumed now.
+ */
 export async function placeInQueue(
   ctx: Context,
-  { _id, rank, queued_at }: Execution,
+  { priority, queued_at }: Execution,
 ): Promise<{ position: number; estimatedStart: Date }> {
-  const queued = { status: 'queued' as const };
-  const [higher, earlier, running, recent] = await Promise.all([
-    rank === 0 ? 0 : ctx.executions.countDocuments({ ...queued, rank: { $lt: rank } }),
-    ctx.executions.countDocuments({ ...queued, rank, queued_at: { $lt: queued_at }, _id: { $ne: _id } }),
-    ctx.executions.countDocuments({ status: 'running' }),
-    recentRuns(ctx),
+  const { executions, queues, config } = ctx;
+  const count = (filter: object) => executions.countDocuments(filter, { limit: config.QUEUE_LIMIT });
+  const earlier = { rank: rankOf(priority), queued_at: { $lt: queued_at } };
+  const [ahead, counts, states, { outlook }] = await Promise.all([
+    count({ status: 'queued', ...earlier }),
+    Promise.all(priorities.map((other) => (other === priority ? 0 : count({ status: 'queued', rank: rankOf(other) })))),
+    queues.states.find({ _id: { $in: priorities } }, { paused: 1 }).lean(),
+    recentOverview(ctx),
   ]);
-  const ahead = higher + earlier;
-  const meanMs = recent.length === 0 ? 0 : recent.reduce((sum, ms) => sum + ms, 0) / recent.length;
-  // As many as run now are served at once, so each of them takes one of the waiting per mean duration.
-  const waitMs = running === 0 ? 0 : (ahead + 1) * (meanMs / running);
-  return { position: ahead + 1, estimatedStart: new Date(Date.now() + waitMs) };
-}
-
-async function recentRuns(ctx: Context): Promise<number[]> {
-  const ended = await ctx.executions
-    .find({ status: 'completed' }, { started_at: 1, finished_at: 1 })
-    .sort({ finished_at: -1 })
-    .limit(sampleSize)
-    .lean();
-  return ended.map(({ started_at, finished_at }) => (finished_at?.getTime() ?? 0) - (started_at?.getTime() ?? 0));
+  const paused = new Set(states.filter((state) => state.paused).map((state) => state._id));
+  const waiting = byPriority((other) => (paused.has(other) ? 0 : (counts[rankOf(other)] ?? 0)));
+  const position = placeOf(priority, ahead, waiting);
+  return { position, estimatedStart: new Date(Date.now() + waitOf(position, outlook)) };
 }

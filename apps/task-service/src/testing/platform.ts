@@ -1,8 +1,11 @@
 import { projectService } from '@claude-cli/project-service/service';
+import { AnalyticsServiceService } from '@claude-cli/proto/platform/v1/analytics';
 import { AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import { ExecutionServiceService } from '@claude-cli/proto/platform/v1/executions';
 import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
+import { QueueServiceService } from '@claude-cli/proto/platform/v1/queues';
 import { TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
+import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
 import { anonymous, permissionsOf, type Role, serviceCaller } from '@claude-cli/shared/caller';
 import { RpcChannel, type RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
@@ -15,10 +18,15 @@ import { taskService } from '../service.ts';
 
 /** task-service and project-service, running in this process on a store and a broker of their own. */
 export interface TestPlatform extends AsyncDisposable {
+  /** What task-service was started with. */
+  env: Record<string, string>;
   ctx: Context;
   tasks: RpcClient<typeof TaskServiceService>;
+  analytics: RpcClient<typeof AnalyticsServiceService>;
   executions: RpcClient<typeof ExecutionServiceService>;
+  queues: RpcClient<typeof QueueServiceService>;
   projects: RpcClient<typeof ProjectServiceService>;
+  users: RpcClient<typeof UserServiceService>;
   /** The first account. */
   admin: Origin;
   /** A runner. */
@@ -38,13 +46,8 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
   const taskPort = await freePort();
   const addressOf = (port: number) => `127.0.0.1:${port}`;
   const projects = stack.use(await startService(projectService, { ...env, TASK_SERVICE_ADDRESS: addressOf(taskPort) }));
-  const tasks = stack.use(
-    await startService(taskService, {
-      ...env,
-      GRPC_PORT: String(taskPort),
-      PROJECT_SERVICE_ADDRESS: addressOf(projects.grpcPort),
-    }),
-  );
+  const taskEnv = { ...env, GRPC_PORT: String(taskPort), PROJECT_SERVICE_ADDRESS: addressOf(projects.grpcPort) };
+  const tasks = stack.use(await startService(taskService, taskEnv));
   const projectChannel = new RpcChannel(addressOf(projects.grpcPort));
   const taskChannel = new RpcChannel(addressOf(taskPort));
   stack.defer(() => {
@@ -60,10 +63,14 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
   };
   const running = stack.move();
   return {
+    env: taskEnv,
     ctx: tasks.ctx,
     tasks: taskChannel.client(TaskServiceService),
+    analytics: taskChannel.client(AnalyticsServiceService),
     executions: taskChannel.client(ExecutionServiceService),
+    queues: taskChannel.client(QueueServiceService),
     projects: projectChannel.client(ProjectServiceService),
+    users: projectChannel.client(UserServiceService),
     admin,
     runner: { caller: serviceCaller('command-runner'), requestId: newId() },
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -6,6 +6,12 @@ export const priorities = ['high', 'normal', 'low'] as const;
 /** Priority of an execution. */
 export type Priority = (typeof priorities)[number];
 
+/**
+ * How many executions of each priority runners take in one round while all of them wait, highest first. So low is served
+ * once in ten however much waits above it.
+ */
+export const shares: Readonly<Record<Priority, number>> = { high: 6, normal: 3, low: 1 };
+
 /** The durable queues of services: whose, and for what. */
 export const serviceQueues = ['task-service.projects', 'task-service.results'] as const;
 

@@ -1,0 +1,102 @@
+import type { ExecutionOptions } from '@claude-cli/proto/platform/v1/tasks';
+import type { JobMessage } from '@claude-cli/shared/amqp/bus';
+import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
+import { newEvent, type RunResult } from '@claude-cli/shared/events';
+import { until } from '@claude-cli/shared/testing/until';
+import type { TestPlatform } from './platform.ts';
+
+/** A test that plays the runner: it makes tasks, takes messages, claims and reports. */
+export interface PlayedRunner extends AsyncDisposable {
+  /** Project of the tasks that are made without naming one. */
+  project_id: string;
+  newTask(project?: string, dependencies?: { depends_on_task_id: string }[]): Promise<string>;
+  execute(
+    task_id: string,
+    priority?: Priority,
+    options?: ExecutionOptions,
+  ): ReturnType<TestPlatform['tasks']['executeTask']>;
+  /** The next message of a queue; undefined when there is none now. */
+  take(priority?: Priority): Promise<JobMessage | undefined>;
+  /** The same, when it comes. */
+  takeSoon(priority?: Priority): Promise<JobMessage>;
+  claim(job: JobMessage, runner_id?: string): ReturnType<TestPlatform['executions']['claimExecution']>;
+  /** Execute a task and claim it. */
+  run(task_id: string, options?: ExecutionOptions): Promise<RunFacts>;
+  report(about: RunFacts, ending?: Partial<RunResult>): Promise<void>;
+  taskBecomes(task_id: string, status: string): ReturnType<TestPlatform['tasks']['getTask']>;
+  /** The stored execution. */
+  stored(execution_id: string): ReturnType<typeof storedExecution>;
+  /** Empty the queues of the broker. */
+  purge(): Promise<void>;
+}
+
+type RunFacts = Pick<RunResult, 'execution_id' | 'task_id' | 'generation'>;
+
+/** Play the runner of a platform, in a new project. */
+export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> {
+  const { bus } = platform.ctx;
+  const channel = await bus.openChannel(async () => {});
+  const { id: project_id } = await platform.projects.createProject({ name: 'Runs' }, platform.admin);
+
+  const execute: PlayedRunner['execute'] = (task_id, priority = 'normal', options = {}) =>
+    platform.tasks.executeTask({ task_id, priority, options }, platform.admin);
+  const take: PlayedRunner['take'] = async (priority = 'normal') => {
+    const message = await channel.current?.get(bus.names.executionQueue(priority), { noAck: true });
+    return message ? JSON.parse(message.content.toString()) : undefined;
+  };
+  const takeSoon: PlayedRunner['takeSoon'] = (priority) => until('a message', () => take(priority));
+  const claim: PlayedRunner['claim'] = (job, runner_id = 'runner-1') =>
+    platform.executions.claimExecution({ ...job, runner_id }, platform.runner);
+  return {
+    project_id,
+    newTask: (project = project_id, dependencies = []) => newTask(platform, project, dependencies),
+    execute,
+    take,
+    takeSoon,
+    claim,
+    run: async (task_id, options) => {
+      const { execution_id } = await execute(task_id, 'normal', options);
+      const { job } = await claim(await takeSoon());
+      if (!job) throw new Error('not granted');
+      return { execution_id, task_id, generation: job.generation };
+    },
+    report: (about, ending) => bus.publishEvent(finished(project_id, about, ending)),
+    taskBecomes: (task_id, status) =>
+      until(`the task to be ${status}`, async () => {
+        const task = await platform.tasks.getTask({ task_id }, platform.admin);
+        return task.status === status && task;
+      }),
+    stored: (execution_id) => storedExecution(platform, execution_id),
+    purge: async () => {
+      for (const priority of priorities) await channel.current?.purgeQueue(bus.names.executionQueue(priority));
+    },
+    [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
+  };
+}
+
+async function newTask(platform: TestPlatform, project_id: string, dependencies: { depends_on_task_id: string }[]) {
+  const request = { title: 'Run it', project_id, tags: [], dependencies, command: 'echo hello' };
+  return (await platform.tasks.createTask(request, platform.admin)).id;
+}
+
+async function storedExecution({ ctx }: TestPlatform, execution_id: string) {
+  const execution = await ctx.executions.findById(execution_id).lean();
+  if (!execution) throw new Error('no execution');
+  return execution;
+}
+
+function finished(project_id: string, about: RunFacts, ending: Partial<RunResult> = {}) {
+  const now = new Date().toISOString();
+  const data: RunResult = {
+    ...about,
+    status: 'completed',
+    exit_code: 0,
+    error: null,
+    result: null,
+    output_bytes: 5,
+    started_at: now,
+    finished_at: now,
+    ...ending,
+  };
+  return newEvent('execution.finished', { actor: 'u', project_id }, data);
+}
