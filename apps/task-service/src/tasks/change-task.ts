@@ -83,7 +83,7 @@ export async function changeTask(
     (task): Decision<Task, AnyEvent> | undefined => {
       const fields = want(task);
       if (fields.status !== undefined && fields.status !== task.status && !idle) throw taskAlreadyRunning(task_id);
-      const set = { ...completed(task, fields), ...settled(task, fields, claim) };
+      const set = { ...withConsequences(task, fields), ...withClaim(task, fields, claim) };
       changes = changesOf(task, set).flatMap(contractChange);
       if (changes.length === 0) return undefined;
       const after = { ...task, ...set, updated_at: new Date(), version: task.version + 1 };
@@ -103,7 +103,7 @@ async function requireAssignee(ctx: Context, task: Task, { assigned_to }: Partia
 }
 
 /** The fields with everything that follows from them. */
-function completed(task: Task, { status, ...fields }: Partial<EditableFields>): Partial<Task> {
+function withConsequences(task: Task, { status, ...fields }: Partial<EditableFields>): Partial<Task> {
   const set: Partial<Task> = {};
   if (status !== undefined) {
     requireTransition(task.status, status);
@@ -119,7 +119,7 @@ function completed(task: Task, { status, ...fields }: Partial<EditableFields>): 
 }
 
 /** A claim becomes the dependencies. */
-function settled(task: Task, fields: Partial<EditableFields>, claim: HeldClaim | undefined): Partial<Task> {
+function withClaim(task: Task, fields: Partial<EditableFields>, claim: HeldClaim | undefined): Partial<Task> {
   const blockers = blockersAmong(fields.dependencies ?? []);
   if (blockers.length === 0) return {};
   const isHeld = claim !== undefined && task.claimed_dependencies?.token === claim.token;
