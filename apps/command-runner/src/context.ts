@@ -12,6 +12,7 @@ import { OutputStore } from './output/output-store.ts';
 import { type Runner, thisRunner } from './processes/runner.ts';
 import type { ProcessLimits } from './processes/shell.ts';
 import { Workspace } from './processes/workspace.ts';
+import { Safety } from './safety/safety.ts';
 
 /** Settings of this service. */
 export const runnerSettings = [
@@ -41,6 +42,8 @@ export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
   executionSlots: Slots;
   workspace: Workspace;
   limits: ProcessLimits;
+  /** Judges commands before they run. */
+  safety: Safety;
   access: ProjectAccessCache;
   executions: RpcClient<typeof ExecutionServiceService>;
 }
@@ -53,7 +56,7 @@ export async function openContext(base: BaseContext<(typeof runnerSettings)[numb
   const bus = await resources.connectBus();
   const commands = new CommandStore(connection);
   const outputs = new OutputStore(connection);
-  await Promise.all([commands.model.init(), outputs.model.init()]);
+  const [safety] = await Promise.all([Safety.load(), commands.model.init(), outputs.model.init()]);
   return {
     ...base,
     runner: thisRunner(),
@@ -70,6 +73,7 @@ export async function openContext(base: BaseContext<(typeof runnerSettings)[numb
       memoryBytes: config.MEMORY_LIMIT_BYTES,
       processes: config.PROCESS_LIMIT,
     },
+    safety,
     access: new ProjectAccessCache(resources.channel('project-service')),
     executions: resources.channel('task-service').client(ExecutionServiceService),
   };

@@ -10,8 +10,11 @@ import { listCommandHistory } from './commands/list-command-history.ts';
 import { listRunningCommands } from './commands/list-running-commands.ts';
 import { watchLostCommands } from './commands/lost-commands.ts';
 import { obeyControl } from './commands/obey-control.ts';
+import { validateCommand } from './commands/validate-command.ts';
 import { type Context, openContext, runnerSettings } from './context.ts';
 import { Intake } from './executions/intake.ts';
+import { reportRunner } from './executions/report-runner.ts';
+import { listCommandSuggestions } from './suggestions/list-command-suggestions.ts';
 
 /** The service that runs processes: direct commands, and executions of tasks taken from the queues. */
 export const commandRunner: Service<(typeof runnerSettings)[number], Context> = {
@@ -25,8 +28,11 @@ export const commandRunner: Service<(typeof runnerSettings)[number], Context> = 
       cancelCommand,
       listRunningCommands,
       listCommandHistory,
+      listCommandSuggestions,
+      validateCommand,
     }),
   ],
-  // Stopped from the last: first nothing more is taken, then what runs may finish while it can still be cancelled.
-  runs: [watchLostCommands, forgetAccess, obeyControl, drainOnStop, Intake.start],
+  // Stopped from the last: first it is said that the runner leaves, and nothing more is taken, then what runs may finish while
+  // it can still be cancelled.
+  runs: [watchLostCommands, forgetAccess, obeyControl, drainOnStop, Intake.start, reportRunner],
 };

@@ -126,7 +126,14 @@ export interface EventCatalog {
     pieces: OutputPiece[];
   };
   /** A direct command ended. */
-  'command.finished': { command_id: string; user_id: string; status: string; exit_code: number | null };
+  'command.finished': {
+    command_id: string;
+    user_id: string;
+    status: string;
+    exit_code: number | null;
+    /** An admin had it run although it was found unsafe. */
+    forced: boolean;
+  };
 }
 
 /** Type of an event. */

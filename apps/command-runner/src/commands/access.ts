@@ -30,9 +30,3 @@ export async function commandFor(ctx: Context, id: string, call: Call, need: 're
 export function whoseCommands(call: Call): Whose {
   return isAdmin(call.caller) ? {} : { user_id: call.caller.user_id };
 }
-
-/** @throws PlatformError AUTH_INSUFFICIENT_PERMISSIONS unless the caller's role permits to execute */
-export function requireExecute({ caller }: Call): void {
-  if (caller.permissions.includes('execute')) return;
-  throw new PlatformError('AUTH_INSUFFICIENT_PERMISSIONS', 'Executing commands is not permitted to you');
-}

@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { CancelCommandRequest, CancelledCommand } from '@claude-cli/proto/platform/v1/commands';
+import { requirePermission } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
 import { within } from '../retry.ts';
-import { commandFor, requireExecute } from './access.ts';
+import { commandFor } from './access.ts';
 import type { CommandEnd, CommandRecord } from './command.ts';
 
 /** How long the end is waited for, in milliseconds: SIGKILL comes after 5 s, and the caller stops waiting after 10. */
@@ -19,7 +20,7 @@ export async function cancelCommand(
   request: CancelCommandRequest,
   call: Call,
 ): Promise<CancelledCommand> {
-  requireExecute(call);
+  requirePermission(call.caller, 'execute');
   const record = await commandFor(ctx, request.command_id, call, 'write');
   if (record.status !== 'running') throw alreadyEnded(record);
   const end = await stopAndWait(ctx, record);

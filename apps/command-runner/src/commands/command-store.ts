@@ -32,6 +32,7 @@ const schema = new Schema<CommandRecord>(
     output_bytes: { type: Number, default: 0 },
     output_truncated: { type: Boolean, default: false },
     error: optionalText,
+    forced: { type: Boolean, default: false },
     outbox: { type: [Schema.Types.Mixed], default: [] } as never,
   },
   { versionKey: false, collection: 'commands' },
@@ -119,6 +120,14 @@ export class CommandStore {
       .find({ ...all, ...whose })
       .sort({ started_at: -1 })
       .skip(offset)
+      .limit(limit);
+  }
+
+  /** The newest direct commands that a user started and that nobody had to force, with what ranking them needs. */
+  recent(user_id: string, limit: number) {
+    return this.model
+      .find({ user_id, started_at: { $gt: new Date(0) } }, { command: 1, kind: 1, forced: 1, started_at: 1 })
+      .sort({ started_at: -1 })
       .limit(limit);
   }
 

@@ -34,12 +34,23 @@ export interface CommandRecord extends WithOutbox<Report>, Runner {
   output_bytes: number;
   output_truncated: boolean;
   error: string | null;
+  /** An admin had it run although it was found unsafe. Absent from records of earlier versions. */
+  forced?: boolean;
 }
 
 /** What a command is known by before it has started. */
 export type CommandFacts = Pick<
   CommandRecord,
-  '_id' | 'run_id' | 'kind' | 'command' | 'working_directory' | 'user_id' | 'project_id' | 'task_id' | 'started_at'
+  | '_id'
+  | 'run_id'
+  | 'kind'
+  | 'command'
+  | 'working_directory'
+  | 'user_id'
+  | 'project_id'
+  | 'task_id'
+  | 'started_at'
+  | 'forced'
 >;
 
 /** How a command ended. */
@@ -90,6 +101,7 @@ export function toProto(record: CommandRecord, output: OutputPiece[]): Command {
     working_directory: record.working_directory,
     error: record.error ?? undefined,
     task_id: record.task_id ?? undefined,
+    forced: record.forced ?? false,
   };
 }
 

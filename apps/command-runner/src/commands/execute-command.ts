@@ -1,4 +1,5 @@
 import type { ExecuteCommandRequest, StartedCommand } from '@claude-cli/proto/platform/v1/commands';
+import { requirePermission } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
@@ -6,8 +7,8 @@ import { newId } from '@claude-cli/shared/ids';
 import type { Context } from '../context.ts';
 import { checkEnvironment } from '../processes/environment.ts';
 import { shellProgram } from '../processes/shell.ts';
-import { requireExecute } from './access.ts';
 import type { CommandEnd } from './command.ts';
+import { judgeCommand, unsafeCommand } from './judge-command.ts';
 import { type CommandSpec, startCommand } from './start-command.ts';
 
 const defaultTimeoutSeconds = 300;
@@ -18,13 +19,18 @@ export async function executeCommand(
   request: ExecuteCommandRequest,
   call: Call,
 ): Promise<StartedCommand> {
-  requireExecute(call);
+  requirePermission(call.caller, 'execute');
+  if (request.force) requirePermission(call.caller, 'admin');
   checkEnvironment(request.environment);
-  const working_directory = await ctx.workspace.existing(request.working_directory);
+  const directory = await ctx.workspace.existing(request.working_directory);
+  const verdict = await judgeCommand(ctx, request.command, { directory, environment: request.environment });
+  if (!verdict.safe && !request.force) throw unsafeCommand(verdict);
   const release = ctx.directSlots.take();
   if (!release) throw new PlatformError('SYSTEM_OVERLOADED', 'Too many commands run at once, try again later');
   try {
-    const spec = directCommand(ctx, request, call.caller.user_id, working_directory);
+    const spec = directCommand(ctx, request, call, { directory, forced: !verdict.safe });
+    // The text may hold secrets: the record has it, for those who may see the record.
+    if (spec.facts.forced) ctx.log.warn(auditOf(spec, call), 'an admin had a command run that was found unsafe');
     const running = await startCommand(ctx, spec);
     void running.ended.then(release);
     const status = running.pid === undefined ? 'failed' : 'running';
@@ -35,8 +41,18 @@ export async function executeCommand(
   }
 }
 
-function directCommand(ctx: Context, request: ExecuteCommandRequest, user: string, directory: string): CommandSpec {
+function auditOf({ facts }: CommandSpec, { requestId }: Call) {
+  return { user_id: facts.user_id, command_id: facts._id, request_id: requestId };
+}
+
+function directCommand(
+  ctx: Context,
+  request: ExecuteCommandRequest,
+  { caller }: Call,
+  { directory, forced }: { directory: string; forced: boolean },
+): CommandSpec {
   const id = newId();
+  const { user_id, session_id } = caller;
   return {
     facts: {
       _id: id,
@@ -44,10 +60,11 @@ function directCommand(ctx: Context, request: ExecuteCommandRequest, user: strin
       kind: 'direct',
       command: request.command,
       working_directory: directory,
-      user_id: user,
+      user_id,
       project_id: null,
       task_id: null,
       started_at: new Date(),
+      forced,
     },
     program: shellProgram(request.command, ctx.limits),
     timeoutMs: (request.timeout ?? defaultTimeoutSeconds) * 1000,
@@ -56,8 +73,8 @@ function directCommand(ctx: Context, request: ExecuteCommandRequest, user: strin
     report: ({ status, exit_code }: CommandEnd) =>
       newEvent(
         'command.finished',
-        { actor: user, project_id: null },
-        { command_id: id, user_id: user, status, exit_code },
+        { actor: user_id, project_id: null, session_id },
+        { command_id: id, user_id, status, exit_code, forced },
       ),
   };
 }

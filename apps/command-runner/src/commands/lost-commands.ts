@@ -67,7 +67,7 @@ async function closeLost(ctx: Context, record: CommandRecord): Promise<void> {
   const event = newEvent(
     'command.finished',
     { actor: user_id, project_id: null },
-    { command_id: _id, user_id, status: end.status, exit_code: null },
+    { command_id: _id, user_id, status: end.status, exit_code: null, forced: record.forced ?? false },
   );
   const report: Report | undefined = kind === 'direct' ? { id: event.id, time: event.time, event } : undefined;
   const closed = await ctx.commands.close(record, end, report);

@@ -1,10 +1,11 @@
 import type { Job } from '@claude-cli/proto/platform/v1/executions';
 import { newEvent, type RunResult } from '@claude-cli/shared/events';
 import type { CommandEnd, Report } from '../commands/command.ts';
+import { judgeCommand, reasonOf } from '../commands/judge-command.ts';
 import type { RunningCommand } from '../commands/running-command.ts';
 import { type CommandSpec, startCommand } from '../commands/start-command.ts';
 import type { Context } from '../context.ts';
-import { shellProgram } from '../processes/shell.ts';
+import { type Program, shellProgram } from '../processes/shell.ts';
 import { AgentStream, agentProgram } from './claude.ts';
 import { keepLease, type Lease } from './lease.ts';
 
@@ -49,19 +50,23 @@ async function specOf(ctx: Context, job: Job, started_at: Date): Promise<Command
   const agent = command === undefined ? new AgentStream() : undefined;
   // What goes beyond the bound is dropped.
   const stored = (bytes: number) => Math.min(bytes, ctx.config.OUTPUT_LIMIT_BYTES);
+  const directory = await ctx.workspace.ofProject(job.project_id);
   const spec: CommandSpec = {
     facts: {
       _id: execution_id,
       run_id: `${execution_id}.${job.generation}`,
       kind: 'execution',
       command: command ?? `${ctx.config.CLAUDE_BINARY} -p ${JSON.stringify(prompt.slice(0, 200))}`,
-      working_directory: await ctx.workspace.ofProject(job.project_id),
+      working_directory: directory,
       user_id: job.user_id,
       project_id: job.project_id,
       task_id: job.task_id,
       started_at,
     },
-    program: command === undefined ? agentProgram(ctx.config.CLAUDE_BINARY, prompt) : shellProgram(command, ctx.limits),
+    program:
+      command === undefined
+        ? agentProgram(ctx.config.CLAUDE_BINARY, prompt)
+        : await safeProgram(ctx, command, directory),
     timeoutMs: job.timeout_ms,
     live: true,
     report: (end, stopped) =>
@@ -72,6 +77,13 @@ async function specOf(ctx: Context, job: Job, started_at: Date): Promise<Command
   };
   if (agent) spec.translator = (write) => agent.to(write);
   return spec;
+}
+
+/** A command of a task; one that was found unsafe is not started, so that the run ends with the reason. */
+async function safeProgram(ctx: Context, command: string, directory: string): Promise<Program> {
+  const program = shellProgram(command, ctx.limits);
+  const verdict = await judgeCommand(ctx, command, { directory });
+  return verdict.safe ? program : { ...program, refused: `Refused as unsafe: ${reasonOf(verdict)}` };
 }
 
 function finished(

@@ -17,7 +17,7 @@ export interface ProcessEnd {
   error?: string;
 }
 
-/** What to start. */
+/** What to start, unless it is refused. */
 export interface ProcessSpec extends Program {
   cwd: string;
   env: NodeJS.ProcessEnv;
@@ -41,6 +41,10 @@ export class RunningProcess {
   #kill: NodeJS.Timeout | undefined;
 
   constructor(spec: ProcessSpec) {
+    if (spec.refused !== undefined) {
+      this.ended = Promise.resolve({ exit_code: 126, error: spec.refused });
+      return;
+    }
     try {
       this.#child = spawn(spec.file, spec.args, {
         cwd: spec.cwd,

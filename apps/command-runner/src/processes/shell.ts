@@ -12,6 +12,8 @@ export interface ProcessLimits {
 export interface Program {
   file: string;
   args: string[];
+  /** Why it must not be started. */
+  refused?: string;
 }
 
 /**
