@@ -45,7 +45,8 @@ beforeAll(async () => {
     user_id: [victim.id],
     assigned_to: [victim.id],
     // What is generated is run; it must not be just anything.
-    command: ['true', 'echo hello', 'exit 3', 'rm -rf /', '(', ''],
+    command: ['true', 'echo hello', 'exit 3', 'rm -rf /etc/no-such-directory-anywhere', '(', ''],
+    force: [false],
     working_directory: ['.', '..', '/etc', 'nowhere'],
     search: ['word', '"a phrase"', 'pre* AND NOT (a OR b)', 'title:x', '(', '"', '*', 'a:b:c', '🎈'],
     username: [`fuzz-${randomBytes(4).toString('hex')}`, 'admin', ''],

@@ -8,6 +8,9 @@ export interface Schema {
 /** Values by the name of their field, where made-up ones would never get far, or would do harm. */
 export type Known = Readonly<Record<string, readonly unknown[]>>;
 
+/** Fields that have no value but those that are known: anything else would be run. */
+const neverElse = new Set(['command', 'force']);
+
 /** Values for schemas of a document: mostly what they accept, sometimes anything that JSON can hold. */
 export class Arbitraries {
   readonly #document: Schema;
@@ -21,8 +24,7 @@ export class Arbitraries {
   /** @param name of the field that the value is for */
   of(schema: Schema, name = ''): fc.Arbitrary<unknown> {
     const fitting = this.#known[name] ? fc.constantFrom(...this.#known[name]) : this.#fitting(this.#resolved(schema));
-    // What is known to do harm is never anything else.
-    if (this.#known[name] && name === 'command') return fitting;
+    if (this.#known[name] && neverElse.has(name)) return fitting;
     return fc.oneof({ weight: 9, arbitrary: fitting }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) });
   }
 
