@@ -118,18 +118,22 @@ function complaintAbout({ method, path }: Operation, status: number, body: unkno
 }
 
 test('no request whatsoever meets a fault, and every answer is as the document says', async () => {
-  for (const operation of operations.filter(({ id }) => !leftOut.has(id))) {
-    await fc.assert(
-      fc.asyncProperty(requestsOf(operation), async ({ url, body }) => {
-        const sent = operation.body ? JSON.stringify(body) : undefined;
-        const answer = await caller.api.request(operation.method, url, sent);
-        const seen = `${operation.method} ${url} answered ${answer.status} ${JSON.stringify(answer.body).slice(0, 500)}`;
-        if (answer.status >= 500 && answer.body.error?.code !== 'SYSTEM_OVERLOADED') throw new Error(seen);
-        const complaint = complaintAbout(operation, answer.status, answer.body);
-        if (complaint) throw new Error(`${seen}: ${complaint}`);
-      }),
-      { numRuns: runs, endOnFailure: true },
-    );
+  const isLast = ({ method }: Operation) => Number(method === 'DELETE');
+  const tried = operations.filter(({ id }) => !leftOut.has(id)).sort((a, b) => isLast(a) - isLast(b));
+  expect(tried.length).toBeGreaterThan(55);
+  const complaints: string[] = [];
+  for (const operation of tried) {
+    const property = fc.asyncProperty(requestsOf(operation), async ({ url, body }) => {
+      const sent = operation.body ? JSON.stringify(body) : undefined;
+      const answer = await caller.api.request(operation.method, url, sent);
+      const seen = `${operation.method} ${url} answered ${answer.status} ${JSON.stringify(answer.body).slice(0, 500)}`;
+      if (answer.status >= 500 && answer.body.error?.code !== 'SYSTEM_OVERLOADED') throw new Error(seen);
+      const complaint = complaintAbout(operation, answer.status, answer.body);
+      if (complaint) throw new Error(`${seen}: ${complaint}`);
+    });
+    // Every operation is tried, so that one run tells of all that is wrong.
+    const { failed, errorInstance, seed } = await fc.check(property, { numRuns: runs, endOnFailure: true });
+    if (failed) complaints.push(`seed ${seed}: ${(errorInstance as Error)?.message}`);
   }
-  expect(operations.length).toBeGreaterThan(60);
+  expect(complaints).toEqual([]);
 }, 300_000);

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { poll } from '../../scripts/platform/poll.ts';
 import { outcomeOf } from '../support/users.ts';
 import { type Reference, time } from './reference.ts';
 
@@ -20,6 +21,13 @@ export function commands(reference: () => Reference): void {
       body,
       200,
       started,
+    );
+    await poll(
+      async () => {
+        const { output } = await reference().call<{ output: object[] }>('GET', `/api/commands/${command_id}/status`);
+        return output.length > 0 || undefined;
+      },
+      { timeoutMs: 10_000 },
     );
     await reference().shows('GET', '/api/commands/running', undefined, 200, { commands: [summary], total_running: 1 });
     const cancelled = { command_id: 'x', status: 'cancelled', cancelled_at: time, exit_code: -15 };
