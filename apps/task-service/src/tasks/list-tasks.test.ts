@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { filterOf, pageOf } from './list-tasks.ts';
 import { searchableOf } from './searchable.ts';
-import { durationIndex, type Task } from './task.ts';
+import { endedIndex, type Task } from './task.ts';
 import { storedEarlier, upgradeTasks } from './upgrade-tasks.ts';
 
 const day = (n: number) => new Date(Date.UTC(2026, 0, n));
@@ -127,17 +127,37 @@ describe('lists of tasks', () => {
   });
 
   test('statistics leave deleted tasks out and tell the mean duration of completed ones', async () => {
-    const { statistics } = await platform.tasks.getProjectStatistics(
-      { project_ids: [project_id, 'none'] },
-      platform.admin,
+    const of = (...project_ids: string[]) => platform.tasks.getProjectStatistics({ project_ids }, platform.admin);
+    const counts = { total_tasks: 5, completed_tasks: 2, pending_tasks: 1, running_tasks: 1, failed_tasks: 1 };
+    const alone = { ...counts, completion_rate: 0.4, average_task_duration: '00:01:30' };
+    expect((await of(project_id)).statistics).toEqual({ [project_id]: alone });
+    const { statistics } = await of(project_id, 'none');
+    expect(statistics[project_id]).toMatchObject(counts);
+    expect(statistics.none).toMatchObject({ total_tasks: 0, completion_rate: 0 });
+  });
+
+  test('statistics of many tasks are the same, counted by indexes alone', async () => {
+    const { projects, tasks, admin, ctx } = platform;
+    const { id } = await projects.createProject({ name: 'Huge' }, admin);
+    const all = Array.from({ length: 5_001 }, (_, n) =>
+      stored(
+        id,
+        n < 1_500 ? { status: 'completed', completed_at: day(n), actual_duration_ms: n < 500 ? 1 : 60_000 } : {},
+        n,
+      ),
     );
-    expect(statistics).toEqual({
-      [project_id]: {
-        ...{ total_tasks: 5, completed_tasks: 2, pending_tasks: 1, running_tasks: 1, failed_tasks: 1 },
-        ...{ completion_rate: 0.4, average_task_duration: '00:01:30' },
-      },
-      none: expect.objectContaining({ total_tasks: 0, completion_rate: 0 }),
+    await ctx.tasks.collection.insertMany(all as never[]);
+    const { statistics } = await tasks.getProjectStatistics({ project_ids: [id] }, admin);
+    // The mean is that of the 1,000 that were completed last.
+    expect(statistics[id]).toMatchObject({
+      total_tasks: 5_001,
+      completed_tasks: 1_500,
+      average_task_duration: '00:01:00',
     });
+    const together = await tasks.getProjectStatistics({ project_ids: [id, project_id] }, admin);
+    expect(together.statistics[id]).toMatchObject({ total_tasks: 5_001, completed_tasks: 1_500, pending_tasks: 3_501 });
+    expect(together.statistics[project_id]).toMatchObject({ total_tasks: 5, running_tasks: 1 });
+    await ctx.tasks.collection.deleteMany({ project_id: id });
   });
 
   test('statistics of a large project are remembered for moments, but not how many tasks run', async () => {
@@ -146,8 +166,9 @@ describe('lists of tasks', () => {
     await ctx.tasks.collection.insertMany(Array.from({ length: 1_001 }, (_, n) => stored(id, {}, n)) as never[]);
     const counts = async () => (await tasks.getProjectStatistics({ project_ids: [id] }, admin)).statistics[id];
     expect(await counts()).toMatchObject({ total_tasks: 1_001, running_tasks: 0 });
-    await ctx.tasks.collection.insertOne(stored(id, { status: 'running' }, 1) as never);
-    expect(await counts()).toMatchObject({ total_tasks: 1_001, running_tasks: 1 });
+    const more = [stored(id, {}, 1), stored(id, { status: 'running' }, 1)];
+    await ctx.tasks.collection.insertMany(more as never[]);
+    expect(await counts()).toMatchObject({ total_tasks: 1_002, pending_tasks: 1_001, running_tasks: 1 });
   });
 
   test('tasks of an earlier version are found and sorted once they are upgraded', async () => {
@@ -210,9 +231,11 @@ describe('lists of tasks', () => {
     const plans = [
       await collection.find({ project_id, ...filterOf({ status: ['pending'] }) } as object).explain('queryPlanner'),
       await collection
-        .find({ project_id: { $in: [project_id] } })
-        .hint(durationIndex)
+        .find({ project_id, deleted_at: null, status: 'completed' })
+        .sort({ completed_at: -1 })
+        .hint(endedIndex)
         .explain('queryPlanner'),
+      await collection.find({ project_id: { $in: [project_id, 'b'] }, deleted_at: null }).explain('queryPlanner'),
       await collection.find(storedEarlier).limit(200).explain('queryPlanner'),
       await collection.find({ created_by: 'u', deleted_at: null }).explain('queryPlanner'),
       await collection.find({ assigned_to: 'u', status: 'completed', deleted_at: null }).explain('queryPlanner'),

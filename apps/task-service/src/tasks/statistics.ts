@@ -1,100 +1,118 @@
 import type { ProjectDetailStatistics } from '@claude-cli/proto/platform/v1/projects';
-import type {
-  GetProjectStatisticsRequest,
-  GetProjectStatisticsResponse,
-  GetUserTaskStatisticsRequest,
+import {
+  type GetProjectStatisticsRequest,
+  type GetProjectStatisticsResponse,
+  type GetUserTaskStatisticsRequest,
   Task_Status,
-  UserTaskStatistics,
+  type UserTaskStatistics,
 } from '@claude-cli/proto/platform/v1/tasks';
 import { formatDuration } from '@claude-cli/shared/duration';
+import { inParallel } from '@claude-cli/shared/in-parallel';
 import { Recent } from '@claude-cli/shared/recent';
 import { exactUpTo, rememberedCounts } from '@claude-cli/shared/total';
 import type { Context } from '../context.ts';
-import { durationIndex, type TaskModel } from './task.ts';
+import { endedIndex, type TaskModel } from './task.ts';
 
-interface Counted {
-  _id: { project_id: string; status: Task_Status; deleted: boolean };
-  count: number;
-  average_duration_ms: number | null;
-}
+/** How many tasks a project has of each status. */
+type Counts = Partial<Record<Task_Status, number>>;
 
-const large = new WeakMap<TaskModel, Recent<ProjectDetailStatistics>>();
+/** Tasks up to which those of several projects are counted by one query, which reads each; others by indexes alone. */
+const groupedUpTo = 5_000;
+/** Completed tasks, the latest, of which the mean duration is told. */
+const averaged = 1_000;
+/** Counts that are asked for at once. */
+const width = 10;
+
+const large = new WeakMap<TaskModel, Recent<Counts>>();
 
 /**
  * Counts of tasks by project. Those of a project with more than 1,000 tasks are made once in 5 seconds and can be 10
  * seconds old, except for that of running tasks: counting takes the longer the more there are, and a list of projects
- * asks for 100 of them at once.
+ * asks for 100 of them at once. A mean duration is told when a single project is asked for.
  */
 export async function getProjectStatistics(
   { tasks }: Context,
   { project_ids }: GetProjectStatisticsRequest,
 ): Promise<GetProjectStatisticsResponse> {
-  const known = large.get(tasks) ?? new Recent<ProjectDetailStatistics>(rememberedCounts);
+  const known = large.get(tasks) ?? new Recent<Counts>(rememberedCounts);
   large.set(tasks, known);
   const remembered = project_ids.filter((id) => known.has(id));
   const others = project_ids.filter((id) => !known.has(id));
   const from = performance.now();
-  const [counted, recent, running] = await Promise.all([
-    count(tasks, others),
-    Promise.all(remembered.map((id) => known.get(id, async () => (await count(tasks, [id])).get(id) ?? summarize([])))),
-    countRunning(tasks, remembered),
+  const [counted, recalled, average] = await Promise.all([
+    count(tasks, others).then((counts) => ({ counts, tookMs: performance.now() - from })),
+    inParallel(remembered, width, (id) => recall(tasks, known, id)),
+    project_ids[0] !== undefined && project_ids.length === 1 ? averageDuration(tasks, project_ids[0]) : undefined,
   ]);
-  const tookMs = performance.now() - from;
-  for (const [id, counts] of counted) if (counts.total_tasks > exactUpTo) known.set(id, counts, tookMs);
-  recent.forEach((counts, i) => {
-    const id = remembered[i] ?? '';
-    counted.set(id, { ...counts, running_tasks: running.get(id) ?? 0 });
-    if (counts.total_tasks <= exactUpTo) known.delete(id);
+  for (const [id, counts] of counted.counts) if (sum(counts) > exactUpTo) known.set(id, counts, counted.tookMs);
+  const all = [...counted.counts, ...remembered.map((id, i) => [id, recalled[i] ?? {}] as const)];
+  return { statistics: Object.fromEntries(all.map(([id, counts]) => [id, toProto(counts, average)])) };
+}
+
+/** Whether any task runs decides what may be done with a project, so that is never an old count. */
+async function recall(tasks: TaskModel, known: Recent<Counts>, project_id: string): Promise<Counts> {
+  const [counts, running] = await Promise.all([
+    known.get(project_id, async () => (await count(tasks, [project_id])).get(project_id) ?? {}),
+    tasks.countDocuments({ project_id, deleted_at: null, status: 'running' }),
+  ]);
+  if (sum(counts) <= exactUpTo) known.delete(project_id);
+  return { ...counts, running };
+}
+
+async function count(tasks: TaskModel, project_ids: string[]): Promise<Map<string, Counts>> {
+  const counted = new Map<string, Counts>(project_ids.map((id) => [id, {}]));
+  if (project_ids.length === 0) return counted;
+  const present = { project_id: { $in: project_ids }, deleted_at: null };
+  const few = (await tasks.countDocuments(present, { limit: groupedUpTo + 1 })) <= groupedUpTo;
+  const pairs = few
+    ? await groups(tasks, project_ids)
+    : project_ids.flatMap((project_id) => Object.values(Task_Status).map((status) => ({ project_id, status })));
+  await inParallel(pairs, width, async ({ project_id, status, count }: Group) => {
+    const counts = counted.get(project_id);
+    if (counts) counts[status] = count ?? (await tasks.countDocuments({ project_id, deleted_at: null, status }));
   });
-  return { statistics: Object.fromEntries(counted) };
+  return counted;
 }
 
-/** Few tasks run at once, and whether any does decides what may be done with a project. */
-async function countRunning(tasks: TaskModel, project_ids: string[]): Promise<Map<string, number>> {
-  if (project_ids.length === 0) return new Map();
-  const running = await tasks.aggregate<{ _id: string; count: number }>([
-    { $match: { project_id: { $in: project_ids }, deleted_at: null, status: 'running' } },
-    { $group: { _id: '$project_id', count: { $sum: 1 } } },
+interface Group {
+  project_id: string;
+  status: Task_Status;
+  count?: number;
+}
+
+async function groups(tasks: TaskModel, project_ids: string[]): Promise<Group[]> {
+  const found = await tasks.aggregate<{ _id: Group; count: number }>([
+    { $match: { project_id: { $in: project_ids }, deleted_at: null } },
+    { $group: { _id: { project_id: '$project_id', status: '$status' }, count: { $sum: 1 } } },
   ]);
-  return new Map(running.map(({ _id, count }) => [_id, count]));
+  return found.map(({ _id, count }) => ({ ..._id, count }));
 }
 
-async function count(tasks: TaskModel, project_ids: string[]): Promise<Map<string, ProjectDetailStatistics>> {
-  if (project_ids.length === 0) return new Map();
-  // An index holds all that is asked for, as long as no condition is on a null: MongoDB reads the document for that. So the
-  // deleted ones are told apart as a group of their own.
-  const counted = await tasks
-    .aggregate<Counted>([
-      { $match: { project_id: { $in: project_ids } } },
-      {
-        $group: {
-          _id: { project_id: '$project_id', status: '$status', deleted: { $gt: ['$deleted_at', null] } },
-          count: { $sum: 1 },
-          average_duration_ms: { $avg: '$actual_duration_ms' },
-        },
-      },
+async function averageDuration(tasks: TaskModel, project_id: string): Promise<number | undefined> {
+  const [latest] = await tasks
+    .aggregate<{ duration_ms: number | null }>([
+      { $match: { project_id, deleted_at: null, status: 'completed' } },
+      { $sort: { completed_at: -1 } },
+      { $limit: averaged },
+      { $group: { _id: null, duration_ms: { $avg: '$actual_duration_ms' } } },
     ])
-    .hint(durationIndex);
-  const kept = Map.groupBy(
-    counted.filter(({ _id }) => !_id.deleted),
-    ({ _id }) => _id.project_id,
-  );
-  return new Map(project_ids.map((id) => [id, summarize(kept.get(id) ?? [])]));
+    .hint(endedIndex);
+  return latest?.duration_ms ?? undefined;
 }
 
-function summarize(rows: Counted[]): ProjectDetailStatistics {
-  const countOf = (status: Task_Status) => rows.find((row) => row._id.status === status)?.count ?? 0;
-  const total_tasks = rows.reduce((sum, row) => sum + row.count, 0);
-  const completed = rows.find((row) => row._id.status === 'completed');
-  const average = completed?.average_duration_ms;
+const sum = (counts: Counts) => Object.values(counts).reduce((total, count) => total + count, 0);
+
+function toProto(counts: Counts, average: number | undefined): ProjectDetailStatistics {
+  const total_tasks = sum(counts);
+  const completed_tasks = counts.completed ?? 0;
   return {
     total_tasks,
-    completed_tasks: countOf('completed'),
-    pending_tasks: countOf('pending'),
-    running_tasks: countOf('running'),
-    failed_tasks: countOf('failed'),
-    completion_rate: total_tasks === 0 ? 0 : Math.round((countOf('completed') / total_tasks) * 1000) / 1000,
-    average_task_duration: average == null ? undefined : formatDuration(average),
+    completed_tasks,
+    pending_tasks: counts.pending ?? 0,
+    running_tasks: counts.running ?? 0,
+    failed_tasks: counts.failed ?? 0,
+    completion_rate: total_tasks === 0 ? 0 : Math.round((completed_tasks / total_tasks) * 1000) / 1000,
+    average_task_duration: average === undefined ? undefined : formatDuration(average),
   };
 }
 

@@ -65,14 +65,8 @@ export const maxTags = 50;
 /** Tasks. */
 export type TaskModel = Model<Task>;
 
-/** Durations in their order; counts by status read nothing else. */
-export const durationIndex = {
-  project_id: 1,
-  deleted_at: 1,
-  status: 1,
-  actual_duration_ms: 1,
-  completed_at: 1,
-} as const;
+/** What ended in a time, and what ended last. */
+export const endedIndex = { project_id: 1, deleted_at: 1, completed_at: 1 } as const;
 
 const schema = new Schema<Task>(
   {
@@ -119,8 +113,8 @@ for (const field of ['created_at', 'updated_at', 'priority', 'title_key']) {
 // What was created in a time, whatever its status.
 schema.index({ project_id: 1, deleted_at: 1, created_at: -1, _id: -1 });
 // Analytics: what ended in a time; and durations in their order, for medians.
-schema.index({ project_id: 1, deleted_at: 1, completed_at: 1 });
-schema.index(durationIndex);
+schema.index(endedIndex);
+schema.index({ project_id: 1, deleted_at: 1, status: 1, actual_duration_ms: 1, completed_at: 1 });
 schema.index({ created_by: 1, deleted_at: 1, status: 1 });
 schema.index(...outboxIndex);
 
