@@ -118,7 +118,7 @@ schema.index({ status: 1, rank: 1, queued_at: 1 });
 schema.index({ status: 1, rank: 1, due_at: 1 });
 schema.index({ status: 1, 'lease.expires_at': 1 });
 schema.index({ finished_at: 1, status: 1 });
-schema.index({ queued_at: 1 });
+schema.index({ rank: 1, queued_at: 1 });
 schema.index({ project_id: 1, finished_at: 1, output_bytes: 1 });
 schema.index({ project_id: 1, status: 1, deferred: 1, rank: 1, queued_at: 1 });
 schema.index(...outboxIndex);

@@ -16,8 +16,8 @@ export interface Overview {
   outlook: Outlook;
 }
 
-/** Running executions whose start is looked at. */
-const runningSample = 1_000;
+/** Running executions whose start is looked at; of more of them, these stand for all. */
+const runningSample = 200;
 const day = 24 * hour;
 
 const key = 'overview';

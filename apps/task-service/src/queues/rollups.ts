@@ -1,6 +1,8 @@
+import { priorities } from '@claude-cli/shared/amqp/topology';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import { type Connection, type Model, Schema } from 'mongoose';
 import type { Context } from '../context.ts';
+import { rankOf } from '../executions/execution.ts';
 import { type Slice, summarize } from './summarize.ts';
 
 // What happened is summed up once per five minutes and once per hour, so that a question about 30 days reads some hundred
@@ -93,7 +95,14 @@ async function firstMissing(ctx: Context, seconds: typeof fiveMinutes | typeof h
 
 /** The slice in which anything was queued for the first time; the present one when nothing was. */
 async function firstUse({ executions }: Context, seconds: number, now: Date): Promise<Date> {
-  const filter = { queued_at: { $gt: new Date(0) } };
-  const first = await executions.findOne(filter, { queued_at: 1 }).sort({ queued_at: 1 }).lean();
-  return floorTo(first?.queued_at ?? now, seconds);
+  const firsts = await Promise.all(
+    priorities.map((priority) =>
+      executions
+        .findOne({ rank: rankOf(priority) }, { queued_at: 1 })
+        .sort({ queued_at: 1 })
+        .lean(),
+    ),
+  );
+  const times = firsts.flatMap((first) => (first ? [first.queued_at.getTime()] : []));
+  return floorTo(Math.min(now.getTime(), ...times), seconds);
 }

@@ -1,4 +1,6 @@
-import type { ExecutionModel } from '../executions/execution.ts';
+import { priorities } from '@claude-cli/shared/amqp/topology';
+import { inParallel } from '@claude-cli/shared/in-parallel';
+import { type ExecutionModel, rankOf } from '../executions/execution.ts';
 import { byPriority } from './queue-name.ts';
 import { type Ended, type QueueTallies, TallyBuilder } from './tally.ts';
 
@@ -10,9 +12,12 @@ export interface Slice {
   queues: QueueTallies;
 }
 
+/** Slices whose queued executions are counted at once. */
+const parallelCounts = 4;
+
 /**
- * Summarize the executions that were queued or ended in a stretch of time, in slices of the given length. Reads each of
- * them once, through indexes on queued_at and finished_at; memory does not grow with their number.
+ * Summarize the executions that were queued or ended in a stretch of time, in slices of the given length. Those that were
+ * queued are counted by an index; those that ended are read, once each, and memory does not grow with their number.
  * @param start aligned to the length of a slice
  * @returns one slice for each length that begins before the end, also where nothing happened
  */
@@ -22,26 +27,30 @@ export async function summarize(
 ): Promise<Slice[]> {
   const length = seconds * 1000;
   const count = Math.max(0, Math.ceil((end.getTime() - start.getTime()) / length));
-  const builders = Array.from({ length: count }, () => byPriority(() => new TallyBuilder()));
-  const sliceOf = (time: Date | null) => builders[Math.floor(((time?.getTime() ?? 0) - start.getTime()) / length)];
-  const within = { $gte: start, $lt: end };
+  const starts = Array.from({ length: count }, (_, index) => start.getTime() + index * length);
+  const builders = starts.map(() => byPriority(() => new TallyBuilder()));
 
+  const countQueued = inParallel([...starts.entries()], parallelCounts, async ([index, from]) => {
+    const within = { $gte: new Date(from), $lt: new Date(Math.min(from + length, end.getTime())) };
+    for (const priority of priorities) {
+      const queued = await executions.countDocuments({ rank: rankOf(priority), queued_at: within });
+      builders[index]?.[priority].addQueued(queued);
+    }
+  });
   const ended = executions
-    .find({ finished_at: within }, { _id: 0, priority: 1, status: 1, queued_at: 1, started_at: 1, finished_at: 1 })
+    .find(
+      { finished_at: { $gte: start, $lt: end } },
+      { _id: 0, priority: 1, status: 1, queued_at: 1, started_at: 1, finished_at: 1 },
+    )
     .lean<Ended[]>()
     .cursor({ batchSize: 5_000 });
-  const queued = executions
-    .find({ queued_at: within }, { _id: 0, priority: 1, queued_at: 1 })
-    .lean<Pick<Ended, 'priority' | 'queued_at'>[]>()
-    .cursor({ batchSize: 5_000 });
-  await Promise.all([
-    ended.eachAsync((execution: Ended) => sliceOf(execution.finished_at)?.[execution.priority].addEnded(execution)),
-    queued.eachAsync(({ priority, queued_at }: Pick<Ended, 'priority' | 'queued_at'>) =>
-      sliceOf(queued_at)?.[priority].addQueued(1),
-    ),
-  ]);
+  const readEnded = ended.eachAsync((execution: Ended) => {
+    const index = Math.floor(((execution.finished_at?.getTime() ?? 0) - start.getTime()) / length);
+    builders[index]?.[execution.priority].addEnded(execution);
+  });
+  await Promise.all([countQueued, readEnded]);
   return builders.map((builder, index) => ({
-    start: new Date(start.getTime() + index * length),
+    start: new Date(starts[index] ?? 0),
     seconds,
     queues: byPriority((priority) => builder[priority].build()),
   }));
