@@ -9,8 +9,8 @@ import type { Context } from '../context.ts';
 
 /** Age from which a reservation counts as left by a crash, in milliseconds: far more than a creation takes. */
 const leftAfterMs = 60_000;
-/** How often, and after which pause in milliseconds, those reserved before are looked at again while they decide. */
-const recount = { times: 40, pauseMs: 25 };
+/** How long those reserved before are waited for while they decide, and the pause between looks, in milliseconds. */
+const recount = { forMs: 1_500, pauseMs: 25 };
 
 /**
  * Create a task if the project may hold another one.
@@ -37,15 +37,12 @@ export async function withTaskRoom<Result>(
 }
 
 async function requireRoom(ctx: Context, project_id: string, earlier: string[], limit: number): Promise<void> {
-  let undecided = earlier;
-  for (let round = 0; round < recount.times; round++) {
-    if (round > 0) {
-      await setTimeout(recount.pauseMs);
-      undecided = await stillReserved(ctx, project_id, undecided);
-    }
-    const held = await ctx.tasks.countDocuments({ project_id, deleted_at: null });
+  const until = Date.now() + recount.forMs;
+  for (let undecided = earlier; ; undecided = await stillReserved(ctx, project_id, undecided)) {
+    const held = await ctx.tasks.countDocuments({ project_id, deleted_at: null }, { limit });
     if (held + undecided.length < limit) return;
-    if (held >= limit) break;
+    if (held >= limit || Date.now() > until) break;
+    await setTimeout(recount.pauseMs);
   }
   throw new PlatformError('PROJECT_LIMIT_EXCEEDED', 'The project holds as many tasks as it may', { max_tasks: limit });
 }
