@@ -5,6 +5,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { type AccountState, AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import { type TaskDetail, TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
 import { signToken } from '@claude-cli/shared/tokens';
 import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
@@ -18,6 +19,15 @@ const connections = 32;
 const secret = 'a secret of the benchmark of forty characters';
 const taskId = '01890000-0000-7000-8000-000000000001';
 const userId = '01890000-0000-7000-8000-000000000002';
+
+const account: AccountState = {
+  username: 'bench',
+  role: 'developer',
+  tier: 'standard',
+  disabled: false,
+  token_version: 0,
+  revoked_token_ids: [],
+};
 
 const task: TaskDetail = {
   id: taskId,
@@ -60,9 +70,10 @@ const roles: Record<string, (upstream: string) => void> = {
   upstream: () => {
     const server = new Server();
     server.addService(
-      { getTask: TaskServiceService.getTask },
+      { getTask: TaskServiceService.getTask, checkUser: AuthServiceService.checkUser },
       {
         getTask: (_call: unknown, reply: (error: null, answer: TaskDetail) => void) => reply(null, task),
+        checkUser: (_call: unknown, reply: (error: null, answer: AccountState) => void) => reply(null, account),
       },
     );
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_error, port) => process.send?.(port));
@@ -178,7 +189,9 @@ function startGateway(upstream: string, children: ChildProcess[]): Promise<Start
   const child = spawn(process.execPath, [main], {
     env: {
       ...{ PATH: process.env.PATH, HOST: '127.0.0.1', PORT: '0', GRPC_PORT: '0', ADMIN_PORT: '0' },
-      ...{ JWT_SECRET: secret, TASK_SERVICE_ADDRESS: upstream, LOG_LEVEL: 'info' },
+      ...{ JWT_SECRET: secret, TASK_SERVICE_ADDRESS: upstream, PROJECT_SERVICE_ADDRESS: upstream, LOG_LEVEL: 'info' },
+      // Counted like any other, but never too many.
+      RATE_LIMIT_USER: '1000000000',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
