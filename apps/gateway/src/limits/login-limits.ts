@@ -1,4 +1,4 @@
-import { usernameKey } from '@claude-cli/shared/username-key';
+import { foldedKey } from '@claude-cli/shared/folded-key';
 import type { Request } from 'express';
 import type { Redis } from 'ioredis';
 import { addressKey } from './client-address.ts';
@@ -32,7 +32,7 @@ export class LoginLimits {
    */
   async attempt<Answer>(username: string, request: Request, signIn: () => Promise<Answer>): Promise<Answer> {
     const address = addressKey(request.ip);
-    const account = usernameKey(username);
+    const account = foldedKey(username);
     for (const { limiter, keyOf } of this.#limiters) {
       const allowance = await limiter.take(keyOf(account, address));
       if (!allowance.granted) throw rateLimitExceeded(allowance);

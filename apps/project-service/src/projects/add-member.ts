@@ -1,7 +1,7 @@
 import type { AddMemberRequest, Member as MemberMessage } from '@claude-cli/proto/platform/v1/projects';
 import { invalidField, PlatformError } from '@claude-cli/shared/errors';
+import { foldedKey } from '@claude-cli/shared/folded-key';
 import type { Call } from '@claude-cli/shared/grpc/server';
-import { usernameKey } from '@claude-cli/shared/username-key';
 import type { Context } from '../context.ts';
 import type { User } from '../users/user.ts';
 import { changeMembers } from './change-members.ts';
@@ -43,7 +43,7 @@ function accountNamed({ user_id, username }: AddMemberRequest): AccountName {
   if (username === undefined) {
     throw invalidField('user_id', 'this or username is required', 'VALIDATION_REQUIRED_FIELD');
   }
-  return { field: 'username', value: username, filter: { username_key: usernameKey(username) } };
+  return { field: 'username', value: username, filter: { username_key: foldedKey(username) } };
 }
 
 function requireActive(user: Account | null, { field, value }: AccountName): Account {

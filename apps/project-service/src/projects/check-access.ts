@@ -1,6 +1,7 @@
 import type { CheckAccessRequest, ProjectAccess } from '@claude-cli/proto/platform/v1/projects';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
+import { agentSettings } from './agent-settings.ts';
 import { projectNotFound, roleIn } from './project.ts';
 
 /** What the caller may do in a project. */
@@ -9,9 +10,10 @@ export async function checkAccess(
   { project_id }: CheckAccessRequest,
   call: Call,
 ): Promise<ProjectAccess> {
-  const fields = { members: 1, status: 1, resource_limits: 1 };
+  const fields = { members: 1, status: 1, resource_limits: 1, 'settings.agent': 1 };
   const project = await ctx.projects.findOne({ _id: project_id, deleted_at: null }, fields).lean();
   if (!project) throw projectNotFound(project_id);
   const role = roleIn(project, call.caller);
-  return { role, status: project.status, resource_limits: project.resource_limits };
+  const { status, resource_limits, settings = {} } = project;
+  return { role, status, resource_limits, agent: agentSettings(settings) };
 }

@@ -1,8 +1,9 @@
 import type { ListUsersRequest, ListUsersResponse } from '@claude-cli/proto/platform/v1/users';
 import { findPage } from '@claude-cli/shared/find-page';
+import { foldedKey } from '@claude-cli/shared/folded-key';
 import type { QueryFilter } from 'mongoose';
 import type { Context } from '../context.ts';
-import { foldedKey, toProto, type User } from './user.ts';
+import { toProto, type User } from './user.ts';
 
 /** A page of the accounts that match. */
 export async function listUsers(ctx: Context, request: ListUsersRequest): Promise<ListUsersResponse> {

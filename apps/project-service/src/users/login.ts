@@ -1,10 +1,10 @@
 import type { LoginRequest, LoginResponse } from '@claude-cli/proto/platform/v1/auth';
 import { PlatformError } from '@claude-cli/shared/errors';
+import { foldedKey } from '@claude-cli/shared/folded-key';
 import { hash, verify } from '@node-rs/argon2';
 import type { Context } from '../context.ts';
 import { requireEnabled } from './current-user.ts';
 import { issueToken } from './issue-token.ts';
-import { foldedKey } from './user.ts';
 
 // Verified against when there is no such account, so that the time of an answer does not tell which names exist.
 const nobodysHash = hash('nobody has this password');

@@ -1,13 +1,14 @@
 import { serviceCaller } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
+import { foldedKey } from '@claude-cli/shared/folded-key';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Logger } from '@claude-cli/shared/logger';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import { hash, verify } from '@node-rs/argon2';
 import { newAccount } from './new-account.ts';
 import { revokingAll } from './revocation.ts';
-import { factsOf, foldedKey, keysOf, type UserModel, userNotFound } from './user.ts';
+import { factsOf, keysOf, type UserModel, userNotFound } from './user.ts';
 
 const { user_id: actor } = serviceCaller('project-service');
 

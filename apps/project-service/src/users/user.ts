@@ -2,6 +2,7 @@ import type { User_Status, User_Tier, User as UserMessage } from '@claude-cli/pr
 import type { Permission, Role } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { AnyEvent, UserFacts } from '@claude-cli/shared/events';
+import { foldedKey } from '@claude-cli/shared/folded-key';
 import type { Aggregate } from '@claude-cli/shared/guarded-update';
 import { outboxIndex } from '@claude-cli/shared/outbox';
 import { type Connection, type Model, Schema } from 'mongoose';
@@ -104,11 +105,6 @@ schema.index(...outboxIndex);
 /** The accounts of a database. */
 export function userModel(connection: Connection): UserModel {
   return connection.model<User>('User', schema);
-}
-
-/** How names and mail addresses of accounts are compared. */
-export function foldedKey(text: string): string {
-  return text.normalize('NFKC').toLowerCase();
 }
 
 /** The keys by which an account is told apart and found, which follow from what it is called. */
