@@ -4,8 +4,8 @@ import type { Logger } from '@claude-cli/shared/logger';
 import { MaintenanceWatch } from '@claude-cli/shared/maintenance';
 import type { Owner } from '@claude-cli/shared/service/resources';
 import type { BaseContext } from '@claude-cli/shared/service/service';
-import type { SettingName, Settings } from '@claude-cli/shared/settings';
 import type { Redis } from 'ioredis';
+import type { GatewayConfig, GatewaySetting } from './config.ts';
 import { RequestWindow } from './http/request-window.ts';
 import { Once } from './idempotency/once.ts';
 import { LoginLimits } from './limits/login-limits.ts';
@@ -13,30 +13,6 @@ import { Overload } from './limits/overload.ts';
 import { RateLimits } from './limits/rate-limits.ts';
 import { connectRedis } from './limits/redis.ts';
 import { InSession } from './sessions/in-session.ts';
-
-/** Settings that the gateway reads. */
-export const gatewaySettings = [
-  'HOST',
-  'PORT',
-  'JWT_SECRET',
-  'REDIS_URL',
-  'REALTIME_URL',
-  'BODY_LIMIT_BYTES',
-  'RATE_LIMIT_ANONYMOUS',
-  'RATE_LIMIT_USER',
-  'RATE_LIMIT_PREMIUM',
-  'RATE_LIMIT_LOGIN',
-  'TRUST_PROXY',
-  'MAX_REQUESTS_IN_FLIGHT',
-  'MAX_EVENT_LOOP_DELAY_MS',
-  'SHUTDOWN_GRACE_MS',
-  'NODE_ENV',
-] as const satisfies SettingName[];
-
-type GatewaySettings = (typeof gatewaySettings)[number];
-
-/** Values of {@link gatewaySettings}. */
-export type GatewayConfig = Settings<GatewaySettings>;
 
 /** What everything in the gateway works with. */
 export interface GatewayContext {
@@ -60,7 +36,7 @@ export interface GatewayContext {
 }
 
 /** The context of a gateway that starts now. */
-export function createContext({ config, log, resources }: BaseContext<GatewaySettings>): GatewayContext {
+export function createContext({ config, log, resources }: BaseContext<GatewaySetting>): GatewayContext {
   const redis = config.REDIS_URL === undefined ? undefined : resources.use(connectRedis(config.REDIS_URL, log)).client;
   return contextOf(config, log, (owner) => resources.channel(owner), redis);
 }

@@ -1,5 +1,6 @@
 import { runService } from '@claude-cli/shared/service/run';
-import { createContext, gatewaySettings } from './context.ts';
+import { gatewaySettings } from './config.ts';
+import { createContext } from './context.ts';
 import { startGateway } from './http/server.ts';
 
 await runService({

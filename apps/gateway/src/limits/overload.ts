@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { RequestHandler } from 'express';
-import type { GatewayConfig } from '../context.ts';
+import type { GatewayConfig } from '../config.ts';
 
 /** How often the delay is looked at, and the histogram begun anew, in milliseconds. */
 const lookMs = 1_000;

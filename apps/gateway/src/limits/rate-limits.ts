@@ -2,7 +2,7 @@ import type { Identity } from '@claude-cli/shared/accounts';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { Request, Response } from 'express';
 import type { Redis } from 'ioredis';
-import type { GatewayConfig } from '../context.ts';
+import type { GatewayConfig } from '../config.ts';
 import { addressKey } from './client-address.ts';
 import { type Allowance, Limiter, windowSeconds } from './limiter.ts';
 
