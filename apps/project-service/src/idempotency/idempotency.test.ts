@@ -1,7 +1,7 @@
 import type { BeginRequestRequest } from '@claude-cli/proto/platform/v1/idempotency';
 import { newId } from '@claude-cli/shared/ids';
+import { planOf } from '@claude-cli/shared/testing/plan';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { planOf } from '../testing/plan.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { maxAnswerBytes } from './finish-request.ts';
 import { idOf, keptSeconds } from './kept-request.ts';

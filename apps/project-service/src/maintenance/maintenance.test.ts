@@ -1,9 +1,9 @@
 import { startService } from '@claude-cli/shared/service/service';
+import { planOf } from '@claude-cli/shared/testing/plan';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { projectService } from '../service.ts';
 import { listenTo } from '../testing/events.ts';
-import { planOf } from '../testing/plan.ts';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { noMaintenance, statusAt, toProto } from './maintenance.ts';
 

@@ -1,7 +1,7 @@
 import type { ListUsersRequest } from '@claude-cli/proto/platform/v1/users';
+import { planOf } from '@claude-cli/shared/testing/plan';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createPerson, signIn } from '../testing/people.ts';
-import { planOf } from '../testing/plan.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { hashOfKey } from './api-key.ts';
 import { filterOf } from './list-users.ts';
