@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type AccountState, AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import type { User_Tier } from '@claude-cli/proto/platform/v1/users';
 import { LRUCache } from 'lru-cache';
-import { anonymous, type Caller, permissionsOf } from './caller.ts';
+import { anonymous, type Caller, type Credential, permissionsOf, type Role } from './caller.ts';
 import { PlatformError } from './errors.ts';
 import type { RpcChannel, RpcClient } from './grpc/client.ts';
 import type { TokenClaims } from './tokens.ts';
@@ -36,15 +36,17 @@ export class Accounts {
    * SERVICE_UNAVAILABLE or UPSTREAM_ERROR when that cannot be known
    */
   async ofToken({ sub, jti, ver = 0, exp }: TokenClaims, requestId: string): Promise<Identity> {
-    const ask = () => this.#auth.checkUser({ user_id: sub }, { caller: anonymous, requestId }, { deadlineMs });
-    const account = await this.#users.get(sub, ask);
-    requireEnabled(account);
-    if (account.token_version !== ver || account.revoked_token_ids.includes(jti)) {
-      throw new PlatformError('AUTH_TOKEN_INVALID', 'The token was revoked');
-    }
-    const { role, tier } = account;
     const credential = { kind: 'token', id: jti, expires_at: exp, token_version: ver } as const;
+    const { role, tier } = await this.#admitting(sub, credential, requestId);
     return { caller: { user_id: sub, role, permissions: permissionsOf[role], credential }, tier };
+  }
+
+  /**
+   * The role that somebody who was let in has now. An API key that was deleted meanwhile is not noticed here.
+   * @throws PlatformError as {@link ofToken}
+   */
+  async roleOf({ user_id, credential }: Caller, requestId: string): Promise<Role> {
+    return (await this.#admitting(user_id, credential, requestId)).role;
   }
 
   /** Whom an API key stands for. @throws PlatformError as {@link ofToken} */
@@ -62,6 +64,18 @@ export class Accounts {
   forget(userId: string): void {
     this.#users.forget((key) => key === userId);
     this.#keys.forget((_key, { caller }) => caller.user_id === userId);
+  }
+
+  /** The account, if it is enabled and has not revoked the credential. */
+  async #admitting(user_id: string, credential: Credential | undefined, requestId: string): Promise<AccountState> {
+    const ask = () => this.#auth.checkUser({ user_id }, { caller: anonymous, requestId }, { deadlineMs });
+    const account = await this.#users.get(user_id, ask);
+    requireEnabled(account);
+    if (credential?.kind !== 'token') return account;
+    if (account.token_version !== credential.token_version || account.revoked_token_ids.includes(credential.id)) {
+      throw new PlatformError('AUTH_TOKEN_INVALID', 'The token was revoked');
+    }
+    return account;
   }
 
   async #askKey(key: string, requestId: string): Promise<Identity> {

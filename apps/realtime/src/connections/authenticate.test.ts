@@ -61,6 +61,22 @@ describe('signing in', () => {
     expect(await client.closed).toBe(4403);
   });
 
+  test('a user whose account is disabled, or given another role, later is told so and the connection closed', async () => {
+    const [disabled, promoted, other] = [platform.user(), platform.user(), platform.user()];
+    const clients = await Promise.all([disabled, promoted, other].map((each) => platform.signIn(each)));
+    platform.world.disabled.add(disabled.id);
+    platform.world.roles.set(promoted.id, 'admin');
+    const facts = { username: 'somebody', role: 'developer', status: 'active', token_version: 0 } as const;
+    for (const { id } of [disabled, promoted, other])
+      await platform.tell('user.updated', null, { ...facts, user_id: id });
+    expect((await clients[0]?.next())?.data.code).toBe('AUTH_ACCOUNT_DISABLED');
+    expect(await clients[0]?.closed).toBe(4403);
+    expect((await clients[1]?.next())?.data.code).toBe('AUTH_TOKEN_INVALID');
+    expect(await clients[1]?.closed).toBe(4401);
+    expect(clients[2]?.socket.readyState).toBe(clients[2]?.socket.OPEN);
+    clients[2]?.socket.close();
+  });
+
   test('an API key that is not known is refused and the connection closed with 4401', async () => {
     const client = await platform.connect(newId());
     const answer = await client.ask({ type: 'authenticate', token: 'ccp_unknown' });
