@@ -30,23 +30,23 @@ const unhurried = {
 /** Start a platform and sign in. @param settings environment variables on top of the usual ones */
 export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
   await using starting = new AsyncDisposableStack();
+  const { MONGODB_URI = '', AMQP_URL = '', AMQP_PREFIX = '' } = starting.use(testEnvironment()).env;
+  const started = starting.use(await startPlatformOn({ MONGODB_URI, AMQP_URL, AMQP_PREFIX, ...settings }));
+  const running = starting.move();
+  return { ...started, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Start a platform on a store and a broker that are the caller's to clean up. @param settings that name them, and more */
+export async function startPlatformOn(settings: Record<string, string>): Promise<TestPlatform> {
+  await using starting = new AsyncDisposableStack();
   const temp = starting.use(makeTempDir());
   const scratch = starting.use(makeTempDir());
-  const { MONGODB_URI, AMQP_URL, AMQP_PREFIX } = starting.use(testEnvironment()).env;
   const inherited = Object.entries(process.env).filter(([name]) => !notInherited.includes(name));
   const platform = starting.use(
     await startPlatform({
       dataDir: temp.path,
       port: 0,
-      env: {
-        ...Object.fromEntries(inherited),
-        LOG_LEVEL: 'warn',
-        MONGODB_URI,
-        AMQP_URL,
-        AMQP_PREFIX,
-        ...unhurried,
-        ...settings,
-      },
+      env: { ...Object.fromEntries(inherited), LOG_LEVEL: 'warn', ...unhurried, ...settings },
       onLine: (source, line) => {
         if (process.env.E2E_LOG) process.stderr.write(`${source} ${line}\n`);
       },

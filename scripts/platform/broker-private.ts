@@ -43,20 +43,20 @@ export async function startPrivateBroker(server: string, options: BrokerOptions)
       }),
     );
   }
-  parts.push(
-    new Supervised({
-      name: 'rabbitmq',
-      start: (onLine) => spawnKept(server, [], { ...child, name: 'rabbitmq', onLine }),
-      isReady: async () => (await probeAmqp(url)) === 'ready',
-      readyTimeoutMs,
-      graceMs,
-      onGiveUp: options.onGiveUp,
-    }),
-  );
+  const part = new Supervised({
+    name: 'rabbitmq',
+    start: (onLine) => spawnKept(server, [], { ...child, name: 'rabbitmq', onLine }),
+    isReady: async () => (await probeAmqp(url)) === 'ready',
+    readyTimeoutMs,
+    graceMs,
+    onGiveUp: options.onGiveUp,
+  });
+  parts.push(part);
   const running = await superviseAll(parts, signal);
   return {
     url,
     description: `RabbitMQ of our own, 127.0.0.1:${amqpPort}`,
+    part,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -4,12 +4,15 @@ import { startPrivateBroker } from './broker-private.ts';
 import type { DataDir } from './data-dir.ts';
 import { findRabbitMqServer } from './programs.ts';
 import { SetupError } from './setup-error.ts';
+import type { Supervised } from './supervised.ts';
 
 /** A broker that answers. */
 export interface Broker extends AsyncDisposable {
   url: string;
   /** Where it is, for people. */
   description: string;
+  /** Its process, when it is one of our own. */
+  part?: Supervised;
 }
 
 /** What finding a broker depends on. */

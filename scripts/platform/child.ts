@@ -66,15 +66,17 @@ trap '' TERM
 kill -TERM 0
 exit $status`;
 
-/** Start any program under a small shell that ends it should we be killed. */
-export function spawnKept(command: string, args: string[], options: ChildOptions): Promise<Child> {
+/** Start any program under a small shell that ends it should we be killed. Signals go to the whole group. */
+export async function spawnKept(command: string, args: string[], options: ChildOptions): Promise<Child> {
   const child = spawn('/bin/sh', ['-c', keeper, 'keeper', command, ...args], {
     cwd: options.cwd,
     env: options.env,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  return watch(child, options);
+  const kept = await watch(child, options);
+  // Killing the small shell alone would leave the program behind, unwatched.
+  return { ...kept, signal: (signal) => signalGroup(kept.pid, signal) };
 }
 
 const lastWordsMs = 500;

@@ -5,7 +5,6 @@ import { startInfrastructure } from './infrastructure.ts';
 import { assertPortFree } from './ports.ts';
 import { loadSecrets, type Secrets } from './secrets.ts';
 import {
-  type Addresses,
   addressEnv,
   assignAddresses,
   reachable,
@@ -49,6 +48,10 @@ export interface Platform extends AsyncDisposable {
   pid(service: ServiceName): number | undefined;
   /** Resolves when the app works, again or still. */
   ready(service: ServiceName): Promise<void>;
+  /** Start another replica of an app, on ports of its own. It ends with the platform, or when it is stopped. */
+  replicate(service: ServiceName): Promise<Supervised>;
+  /** Where Prometheus reads the metrics of an app. */
+  metricsUrl(service: ServiceName): string;
   stop(): Promise<void>;
 }
 
@@ -93,11 +96,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     ADMIN_PASSWORD: secrets.adminPassword,
     ...addressEnv(addresses),
   };
-  const services = buildServices(addresses, serviceEnv, dataDir, {
+  const events: ServiceEvents = {
     onLine,
     onGiveUp,
     onRestart: (name, why) => onLine(name, `${why}; starting it again`),
-  });
+  };
+  const services = new Map<ServiceName, Supervised>(
+    serviceNames.map((name) => [name, superviseService(name, addresses, serviceEnv, dataDir, events)]),
+  );
   starting.use(await superviseAll([...services.values()], signal));
   const running = starting.move();
 
@@ -117,15 +123,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     kill: (name, signalName = 'SIGKILL') => service(name).kill(signalName),
     pid: (name) => service(name).pid,
     ready: (name) => service(name).ready(),
+    async replicate(name) {
+      const replica = superviseService(name, await assignAddresses(0), serviceEnv, dataDir, events);
+      running.use(await superviseAll([replica]));
+      return replica;
+    },
+    metricsUrl: (name) =>
+      `http://${reachable(name === 'gateway' ? host : '127.0.0.1')}:${addresses.admin[name]}/metrics`,
     stop: () => running.disposeAsync(),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
-}
-
-function buildServices(addresses: Addresses, env: NodeJS.ProcessEnv, dataDir: DataDir, events: ServiceEvents) {
-  return new Map<ServiceName, Supervised>(
-    serviceNames.map((name) => [name, superviseService(name, addresses, env, dataDir, events)]),
-  );
 }
 
 function openWorkspaceRoot(env: NodeJS.ProcessEnv, dataDir: DataDir): string {

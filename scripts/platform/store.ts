@@ -14,6 +14,8 @@ export interface Store extends AsyncDisposable {
   uri: string;
   /** Where it is, for people. */
   description: string;
+  /** Its process, when it is the embedded one. */
+  part?: Supervised;
 }
 
 /** What finding a store depends on. */
@@ -68,6 +70,7 @@ async function startEmbedded(options: StoreOptions): Promise<Store> {
   return {
     uri: withDatabase(`mongodb://127.0.0.1:${port}`),
     description: `embedded, ${dir}`,
+    part: store,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -10,11 +10,15 @@ export interface TestEnvironment extends AsyncDisposable {
 }
 
 /**
- * A store and a broker of one's own: names that nobody else uses on the servers that MONGODB_URI and AMQP_URL name.
- * Disposing removes what was made under those names.
+ * A store and a broker of one's own: names that nobody else uses on the servers that MONGODB_URI and AMQP_URL name, in the
+ * settings or else in the environment. Disposing removes what was made under those names.
  */
-export function testEnvironment(settings: Record<string, string> = {}): TestEnvironment {
-  const { MONGODB_URI, AMQP_URL = 'amqp://guest:guest@127.0.0.1:5672' } = process.env;
+export function testEnvironment(given: Record<string, string> = {}): TestEnvironment {
+  const {
+    MONGODB_URI = process.env.MONGODB_URI,
+    AMQP_URL = process.env.AMQP_URL ?? 'amqp://guest:guest@127.0.0.1:5672',
+    ...settings
+  } = given;
   if (!MONGODB_URI) throw new Error('tests need MONGODB_URI: run them by `npm test`, which starts a store');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const uri = new URL(MONGODB_URI);
