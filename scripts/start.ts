@@ -95,7 +95,7 @@ async function runJob(
 
 function announce({ url, adminUsername, secrets }: Platform): void {
   say('');
-  say(`The platform serves ${styleText('bold', url)}   API description: ${url}/openapi.json`);
+  say(`The platform serves ${styleText('bold', url)}   API: ${url}/docs`);
   if (!secrets.passwordFile) {
     say(`Log in as ${adminUsername} with the password in ADMIN_PASSWORD`);
   } else if (secrets.unseenPassword) {
