@@ -1,15 +1,10 @@
 import { type Connection, type Model, Schema } from 'mongoose';
+import type { Sums } from './settled-sum.ts';
 
 /** A task that is just being created. */
 export interface TaskReservation {
   task_id: string;
   at: Date;
-}
-
-/** Output of the executions that had ended by a moment: a sum that does not change any more. */
-export interface OutputSum {
-  until: Date;
-  bytes: number;
 }
 
 /** What a project uses of its limits, as far as counting it anew each time would not do. */
@@ -18,7 +13,10 @@ export interface ProjectUsage {
   _id: string;
   /** Tasks that are being created, in the order in which they were reserved. */
   creating: TaskReservation[];
-  output: OutputSum | null;
+  /** Stored output of executions. */
+  output: Sums<'bytes'> | null;
+  /** Runs of the agent. Absent from documents of earlier versions. */
+  agent?: Sums<'runs' | 'cost_usd'> | null;
 }
 
 /** Usage of all projects. */
@@ -29,6 +27,7 @@ const schema = new Schema<ProjectUsage>(
     _id: { type: String, required: true },
     creating: { type: [Schema.Types.Mixed], default: [] } as never,
     output: { type: Schema.Types.Mixed, default: null },
+    agent: { type: Schema.Types.Mixed, default: null },
   },
   { collection: 'project_usage', versionKey: false },
 );

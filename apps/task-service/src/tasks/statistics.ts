@@ -11,6 +11,7 @@ import { inParallel } from '@claude-cli/shared/in-parallel';
 import { Recent } from '@claude-cli/shared/recent';
 import { exactUpTo, rememberedCounts } from '@claude-cli/shared/total';
 import type { Context } from '../context.ts';
+import { agentUse } from '../limits/agent-use.ts';
 import { endedIndex, type TaskModel } from './task.ts';
 
 /** How many tasks a project has of each status. */
@@ -28,25 +29,27 @@ const large = new WeakMap<TaskModel, Recent<Counts>>();
 /**
  * Counts of tasks by project. Those of a project with more than 1,000 tasks are made once in 5 seconds and can be 10
  * seconds old, except for that of running tasks: counting takes the longer the more there are, and a list of projects
- * asks for 100 of them at once. A mean duration is told when a single project is asked for.
+ * asks for 100 of them at once. A mean duration and the use of the agent are told when a single project is asked for.
  */
 export async function getProjectStatistics(
-  { tasks }: Context,
+  ctx: Context,
   { project_ids }: GetProjectStatisticsRequest,
 ): Promise<GetProjectStatisticsResponse> {
+  const { tasks } = ctx;
   const known = large.get(tasks) ?? new Recent<Counts>(rememberedCounts);
   large.set(tasks, known);
   const remembered = project_ids.filter((id) => known.has(id));
   const others = project_ids.filter((id) => !known.has(id));
   const from = performance.now();
-  const [counted, recalled, average] = await Promise.all([
+  const single = project_ids.length === 1 ? project_ids[0] : undefined;
+  const [counted, recalled, details] = await Promise.all([
     count(tasks, others).then((counts) => ({ counts, tookMs: performance.now() - from })),
     inParallel(remembered, width, (id) => recall(tasks, known, id)),
-    project_ids[0] !== undefined && project_ids.length === 1 ? averageDuration(tasks, project_ids[0]) : undefined,
+    single === undefined ? {} : detailsOf(ctx, single),
   ]);
   for (const [id, counts] of counted.counts) if (sum(counts) > exactUpTo) known.set(id, counts, counted.tookMs);
   const all = [...counted.counts, ...remembered.map((id, i) => [id, recalled[i] ?? {}] as const)];
-  return { statistics: Object.fromEntries(all.map(([id, counts]) => [id, toProto(counts, average)])) };
+  return { statistics: Object.fromEntries(all.map(([id, counts]) => [id, { ...toProto(counts), ...details }])) };
 }
 
 /** Whether any task runs decides what may be done with a project, so that is never an old count. */
@@ -88,6 +91,11 @@ async function groups(tasks: TaskModel, project_ids: string[]): Promise<Group[]>
   return found.map(({ _id, count }) => ({ ..._id, count }));
 }
 
+async function detailsOf(ctx: Context, project_id: string): Promise<Partial<ProjectDetailStatistics>> {
+  const [average, use] = await Promise.all([averageDuration(ctx.tasks, project_id), agentUse(ctx, project_id)]);
+  return { average_task_duration: average === undefined ? undefined : formatDuration(average), ...use };
+}
+
 async function averageDuration(tasks: TaskModel, project_id: string): Promise<number | undefined> {
   const [latest] = await tasks
     .aggregate<{ duration_ms: number | null }>([
@@ -102,7 +110,7 @@ async function averageDuration(tasks: TaskModel, project_id: string): Promise<nu
 
 const sum = (counts: Counts) => Object.values(counts).reduce((total, count) => total + count, 0);
 
-function toProto(counts: Counts, average: number | undefined): ProjectDetailStatistics {
+function toProto(counts: Counts): ProjectDetailStatistics {
   const total_tasks = sum(counts);
   const completed_tasks = counts.completed ?? 0;
   return {
@@ -112,7 +120,6 @@ function toProto(counts: Counts, average: number | undefined): ProjectDetailStat
     running_tasks: counts.running ?? 0,
     failed_tasks: counts.failed ?? 0,
     completion_rate: total_tasks === 0 ? 0 : Math.round((completed_tasks / total_tasks) * 1000) / 1000,
-    average_task_duration: average === undefined ? undefined : formatDuration(average),
   };
 }
 
