@@ -12,6 +12,11 @@ export class AgentHold {
     this.#until = Math.max(this.#until, Math.min(until.getTime(), Date.now() + longestHoldMs));
   }
 
+  /** A run has shown that the agent can work. */
+  release(): void {
+    this.#until = 0;
+  }
+
   /** Until when none is taken; undefined when it is. */
   get until(): Date | undefined {
     return this.#until > Date.now() ? new Date(this.#until) : undefined;

@@ -188,6 +188,17 @@ describe('the limit of the account', () => {
     await harness.finished((await harness.execute('true')).execution_id);
     expect(harness.standIn.claims.at(-1)).toMatchObject({ no_agents: false });
   });
+
+  test('holds nothing when the run succeeded in spite of it', async () => {
+    const runner = await harness.runner();
+    expect(await play('limited-but-done')).toMatchObject({ status: 'completed', retry_at: null });
+    expect(runner.ctx.agentHold.until).toBeUndefined();
+  });
+
+  test('has nothing to do with limits that the project has set', async () => {
+    await harness.runner();
+    expect(await play('limited-own')).toMatchObject({ status: 'failed', retry_at: null });
+  });
 });
 
 describe('a conversation', () => {

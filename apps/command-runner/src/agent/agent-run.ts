@@ -22,6 +22,7 @@ export class AgentRun {
   #watchdog: Watchdog | undefined;
   /** Until when the account's limit is reached, if the run met it. */
   #limitedUntil: Date | undefined;
+  #metLimit = false;
   #conversationIsGone = false;
 
   constructor(ctx: AgentContext, { prompt, agent = { notes: [] } }: Pick<Job, 'prompt' | 'agent'>) {
@@ -104,6 +105,7 @@ export class AgentRun {
   #limit(resetsAt: number | undefined, write: WriteOutput): void {
     const until = holdUntil({ resetsAt });
     this.#ctx.agentHold.extend(until);
+    this.#metLimit = true;
     if (!this.#limitedUntil) write('system', `[agent] its usage limit is reached until ${until.toISOString()}\n`);
     if (!this.#limitedUntil || until > this.#limitedUntil) this.#limitedUntil = until;
   }
@@ -114,6 +116,8 @@ export class AgentRun {
       this.#options.resume_session_id !== undefined &&
       !result?.succeeded &&
       /\bNo conversation found\b/i.test(`${result?.errorText ?? ''}\n${stderrTail}`);
+    // Such as a limit of one model, from which the CLI has gone on to another.
+    if (result?.succeeded && this.#metLimit) this.#ctx.agentHold.release();
     if (result) return { succeeded: result.succeeded, error: result.error };
     if (this.#watchdog?.lapse) {
       const error = `The agent wrote nothing for ${this.#ctx.config.AGENT_SILENCE_SECONDS} s`;

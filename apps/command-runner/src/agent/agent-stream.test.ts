@@ -179,7 +179,9 @@ describe('the stream of the agent', () => {
       until,
       'result',
     ]);
+    expect(lines(failed('5-hour limit reached ∙ resets 3pm')).events).toEqual([['limit reached', undefined], 'result']);
     expect(lines(failed('The limit of the list is 5')).events).toEqual(['result']);
+    expect(lines(failed('Context limit reached')).events).toEqual(['result']);
     const said = { type: 'result', subtype: 'success', result: 'usage limit reached|2000000000' };
     expect(lines(said).events).toEqual(['result']);
   });

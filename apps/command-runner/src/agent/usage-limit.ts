@@ -25,9 +25,13 @@ export function readLimitEvent(event: JsonObject): LimitNews {
   return { reached: info.status === 'rejected' && !isMadeUpFor, resetsAt: timeOf(info.resetsAt) };
 }
 
+/** How the CLI speaks of the account's limits, and not of others such as that of the context. */
+const limitWords =
+  /\b(?:usage|session|hour|daily|weekly|opus|sonnet|rate) limit reached\b|\bhit your (?:[\w-]+ ){0,3}limit\b|\brate_limit_error\b/i;
+
 /** Whether an error is that of a reached limit: "Claude AI usage limit reached|1735693200", "You've hit your limit · resets 8pm". */
 export function limitInError(error: string): LimitNews | undefined {
-  if (!/\blimit reached\b|\bhit your (?:[\w-]+ ){0,3}limit\b|\brate_limit_error\b/i.test(error)) return undefined;
+  if (!limitWords.test(error)) return undefined;
   return { reached: true, resetsAt: timeOf(Number(/\|(\d{10,13})\b/.exec(error)?.[1])) };
 }
 
