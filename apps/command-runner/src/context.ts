@@ -4,6 +4,7 @@ import type { Bus } from '@claude-cli/shared/amqp/bus';
 import type { RpcClient } from '@claude-cli/shared/grpc/client';
 import type { BaseContext } from '@claude-cli/shared/service/service';
 import type { SettingName } from '@claude-cli/shared/settings';
+import { AgentHold } from './agent/agent-hold.ts';
 import { CommandStore } from './commands/command-store.ts';
 import { Reports } from './commands/reports.ts';
 import { RunningCommands } from './commands/running-command.ts';
@@ -41,6 +42,8 @@ export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
   /** Room for executions. */
   executionSlots: Slots;
   workspace: Workspace;
+  /** Keeps agent work away while the account's limit is reached. */
+  agentHold: AgentHold;
   limits: ProcessLimits;
   /** Judges commands before they run. */
   safety: Safety;
@@ -68,6 +71,7 @@ export async function openContext(base: BaseContext<(typeof runnerSettings)[numb
     directSlots: new Slots(config.COMMAND_CONCURRENCY),
     executionSlots: new Slots(config.RUNNER_CONCURRENCY),
     workspace,
+    agentHold: new AgentHold(),
     limits: {
       fileBytes: config.FILE_LIMIT_BYTES,
       memoryBytes: config.MEMORY_LIMIT_BYTES,

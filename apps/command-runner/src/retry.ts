@@ -21,15 +21,22 @@ export interface Patience {
   attemptMs: number;
 }
 
-/** Try until it succeeds, with growing pauses. Rejects with the last failure. */
-export async function tryFor<Result>({ totalMs, attemptMs }: Patience, run: () => Promise<Result>): Promise<Result> {
+/**
+ * Try until it succeeds, with growing pauses. Rejects with the last failure.
+ * @param stop no further attempt is made once it is aborted
+ */
+export async function tryFor<Result>(
+  { totalMs, attemptMs }: Patience,
+  run: () => Promise<Result>,
+  stop?: AbortSignal,
+): Promise<Result> {
   const until = Date.now() + totalMs;
   for (let pause = 50; ; pause = Math.min(2_000, pause * 2)) {
     try {
       return await within(attemptMs, run());
     } catch (err) {
-      if (Date.now() + pause >= until) throw err;
+      if (stop?.aborted || Date.now() + pause >= until) throw err;
     }
-    await setTimeout(pause);
+    await setTimeout(pause, undefined, stop ? { signal: stop } : {}).catch(() => {});
   }
 }

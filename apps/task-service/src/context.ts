@@ -9,8 +9,10 @@ import { Outbox } from '@claude-cli/shared/outbox';
 import type { BaseContext } from '@claude-cli/shared/service/service';
 import type { Settings } from '@claude-cli/shared/settings';
 import { type ExecutionEntry, type ExecutionModel, executionModel } from './executions/execution.ts';
+import { type FairOrder, openFairOrder } from './executions/fair-order.ts';
 import { type SlotModel, slotModel } from './executions/slots.ts';
 import { tell } from './executions/tell.ts';
+import { followTask } from './executions/wait-for-dependencies.ts';
 import { type HistoryModel, historyModel, recordHistory } from './history/history.ts';
 import { type UsageModel, usageModel } from './limits/project-usage.ts';
 import { openQueues, type Queues } from './queues/queues.ts';
@@ -30,6 +32,9 @@ export interface Context {
   history: HistoryModel;
   executions: ExecutionModel;
   slots: SlotModel;
+  fair: FairOrder;
+  /** Executions on which claims of this process decide now. */
+  claiming: Set<string>;
   usage: UsageModel;
   queues: Queues;
   taskOutbox: Outbox<AnyEvent>;
@@ -53,9 +58,11 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
   const tellEvent = async (event: AnyEvent) => {
     await recordHistory(history, event);
     await bus.publishEvent(event);
+    await followTask(ctx, event);
   };
   const queues = await openQueues(connection, (event) => bus.publishEvent(event), log);
   resources.use(queues.outbox);
+  const fair = await openFairOrder(connection);
   const ctx: Context = {
     config,
     log,
@@ -64,6 +71,8 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     history,
     executions,
     slots,
+    fair,
+    claiming: new Set(),
     usage,
     queues,
     taskOutbox: resources.use(new Outbox(tasks.collection, tellEvent, log)),

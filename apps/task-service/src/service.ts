@@ -11,10 +11,11 @@ import { type Context, createContext, settingNames } from './context.ts';
 import { cancelTask } from './executions/cancel-task.ts';
 import { claimExecution } from './executions/claim-execution.ts';
 import { executeTask } from './executions/execute-task.ts';
+import { getTaskExecution } from './executions/get-task-execution.ts';
 import { renewLease } from './executions/renew-lease.ts';
 import { retryTask } from './executions/retry-task.ts';
 import { releaseLeftSlots } from './executions/slots.ts';
-import { announceDue, endExpired } from './executions/sweep.ts';
+import { endExpired, wakeDue } from './executions/sweep.ts';
 import { takeResult } from './executions/take-result.ts';
 import { getProjectActivity } from './history/get-project-activity.ts';
 import { getTaskHistory } from './history/get-task-history.ts';
@@ -57,6 +58,7 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
       executeTask,
       cancelTask,
       retryTask,
+      getTaskExecution,
       cloneTasks,
       restoreTasks,
       getProjectStatistics,
@@ -100,7 +102,7 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
         },
         (event) => takeResult(ctx, event),
       ),
-    (ctx) => every(1_000, 'announcing due executions', () => announceDue(ctx), ctx.log),
+    (ctx) => every(1_000, 'waking executions that are due', () => wakeDue(ctx), ctx.log),
     (ctx) => every(1_000, 'ending expired executions', () => endExpired(ctx), ctx.log),
     (ctx) => every(10_000, 'rolling up what happened in the queues', () => rollUp(ctx), ctx.log),
     (ctx) => every(60_000, 'releasing left reservations of tasks', () => releaseLeftReservations(ctx), ctx.log),

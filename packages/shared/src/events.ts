@@ -61,10 +61,19 @@ export interface RunResult {
   exit_code: number | null;
   /** Why it failed, in one line. */
   error: string | null;
-  /** Result text of an agent, cost and turns; null for shell commands. */
+  /** What an agent's run is known by: result text, cost, turns, conversation and so on; null for shell commands. */
   result: Record<string, unknown> | null;
+  /**
+   * When a run that failed is to be tried again without using up an attempt, since it could not do its work, ISO 8601: the
+   * agent's usage limit is reset then. Null or absent: attempts decide.
+   */
+  retry_at?: string | null;
   /** Bytes of output that are stored of the run. */
   output_bytes: number;
+  /** Processor time that the run took, in seconds; null where that is not known. */
+  cpu_seconds: number | null;
+  /** Most memory that the run held at a time, in bytes; null where that is not known. */
+  peak_memory_bytes: number | null;
   started_at: string;
   finished_at: string;
 }

@@ -1,8 +1,6 @@
-import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Job } from '@claude-cli/proto/platform/v1/executions';
 import type { Priority } from '@claude-cli/shared/amqp/topology';
-import { newId } from '@claude-cli/shared/ids';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { as, Harness } from '../testing/harness.ts';
@@ -40,7 +38,13 @@ describe('an execution', () => {
     const types = harness.events.map((event) => event.type);
     expect(types.lastIndexOf('command.output')).toBeLessThan(types.indexOf('execution.finished'));
     expect(harness.standIn.claims).toEqual([
-      { execution_id: job.execution_id, generation: 1, runner_id: runner.ctx.runner.runner_id },
+      {
+        priority: 'normal',
+        claim_id: expect.any(String),
+        runner_id: runner.ctx.runner.runner_id,
+        no_agents: false,
+        no_agents_until: undefined,
+      },
     ]);
   });
 
@@ -75,16 +79,13 @@ describe('an execution', () => {
     });
   });
 
-  test('is dropped when task-service says skip or defer, or when its message cannot be read', async () => {
+  test('is asked for once for each token, and tokens for which there is nothing to run are dropped', async () => {
     await harness.runner();
-    const deferred = newId();
-    harness.standIn.verdicts.set(deferred, 'defer');
-    await harness.bus.publishJob('normal', { execution_id: newId(), generation: 1 });
-    await harness.bus.publishJob('normal', { execution_id: deferred, generation: 1 });
-    await harness.bus.publishJob('normal', { execution_id: 'nonsense', generation: 1 });
+    for (const _ of [1, 2, 3]) await harness.bus.publishJob('normal');
     const job = await harness.execute('true');
     await harness.finished(job.execution_id);
-    expect(harness.standIn.claims.map((claim) => claim.execution_id)).toContain(deferred);
+    await until('all were asked for', () => harness.standIn.claims.length === 4);
+    expect(new Set(harness.standIn.claims.map((claim) => claim.claim_id)).size).toBe(4);
     await until('the queue is empty', async () => (await harness.queue('normal')).messageCount === 0);
     expect(harness.events.filter((event) => event.type === 'execution.finished')).toHaveLength(1);
   });
@@ -99,13 +100,23 @@ describe('an execution', () => {
     expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
   });
 
-  test('is run once when the broker delivers its message twice', async () => {
+  test('is run by who asked for it when the answer was lost, because the question is asked again', async () => {
     await harness.runner({ RUNNER_CONCURRENCY: '1' });
+    harness.standIn.lostAnswers = 2;
     const job = await harness.execute('true');
-    await harness.bus.publishJob('normal', { execution_id: job.execution_id, generation: 1 });
-    const last = await harness.execute('true');
-    await harness.finished(last.execution_id);
-    expect(harness.standIn.claims.map((claim) => claim.execution_id)).toEqual([job.execution_id, last.execution_id]);
+    await harness.finished(job.execution_id);
+    expect(harness.standIn.claims).toHaveLength(3);
+    expect(new Set(harness.standIn.claims.map((claim) => claim.claim_id)).size).toBe(1);
+    expect(harness.standIn.granted).toEqual([{ priority: 'normal', execution_id: job.execution_id }]);
+  });
+
+  test('of the agent is not asked for while the limit of its account is reached', async () => {
+    const runner = await harness.runner();
+    const until = new Date(Date.now() + 60_000);
+    runner.ctx.agentHold.extend(until);
+    const job = await harness.execute('true');
+    await harness.finished(job.execution_id);
+    expect(harness.standIn.claims).toMatchObject([{ no_agents: true, no_agents_until: until.toISOString() }]);
   });
 
   test('is cancelled by an order to all runners', async () => {
@@ -162,8 +173,7 @@ describe('the queues', () => {
     }
     await harness.runner({ RUNNER_CONCURRENCY: '1' });
     await Promise.all(order.map(({ job }) => harness.finished(job.execution_id)));
-    const nameOf = (id: string) => order.find(({ job }) => job.execution_id === id)?.priority;
-    expect(harness.standIn.claims.map((claim) => nameOf(claim.execution_id))).toEqual([
+    expect(harness.standIn.granted.map(({ priority }) => priority)).toEqual([
       'high',
       'high',
       'normal',
@@ -219,51 +229,4 @@ test('a broken connection to the broker costs neither running nor waiting execut
   expect(await harness.finished(running.execution_id)).toMatchObject({ status: 'completed' });
   expect(await harness.finished(waiting.execution_id)).toMatchObject({ status: 'completed' });
   await own[Symbol.asyncDispose]();
-});
-
-describe('the agent', () => {
-  const fakeAgent = async (script: string) => {
-    const path = join(harness.env.WORKSPACE_ROOT ?? '', 'fake-agent');
-    await writeFile(path, `#!/bin/sh\n${script}`);
-    await chmod(path, 0o755);
-    return path;
-  };
-
-  test('gets the prompt, writes readable lines, and its own result is reported', async () => {
-    const lines = [
-      { type: 'system', subtype: 'init', session_id: 's-1', model: 'm-1' },
-      { type: 'assistant', message: { content: [{ type: 'text', text: 'I will look.' }] } },
-      { type: 'assistant', message: { content: [{ type: 'tool_use', name: 'Bash', input: { command: 'ls -la' } }] } },
-      { type: 'result', is_error: false, result: 'All done', total_cost_usd: 0.25, num_turns: 2, session_id: 's-1' },
-    ];
-    const script = `printf '%s|' "$@" >&2\ncat <<'END'\nnot json\n${lines.map((l) => JSON.stringify(l)).join('\n')}\nEND\n`;
-    await harness.runner({ CLAUDE_BINARY: await fakeAgent(script) });
-    const job = await harness.execute(undefined, { prompt: '-x "$(id)"' });
-    expect(await harness.finished(job.execution_id)).toMatchObject({
-      status: 'completed',
-      result: { result: 'All done', cost_usd: 0.25, turns: 2, session_id: 's-1', is_error: false },
-    });
-    const pieces = harness.shown(job.execution_id).flatMap((batch) => batch.pieces);
-    const textOf = (stream: string) => pieces.filter((p) => p.stream === stream).map((p) => p.content);
-    expect(textOf('stdout').join('')).toBe('not json\nI will look.\n');
-    expect(textOf('system').join('')).toBe('[agent] m-1\n[tool] Bash: ls -la\n');
-    expect(textOf('stderr').join('')).toBe('-p| -x "$(id)"|--output-format|stream-json|--verbose|');
-  });
-
-  test('that reports an error has failed, whatever its exit code', async () => {
-    const result = JSON.stringify({ type: 'result', is_error: true, result: 'No credit left' });
-    await harness.runner({ CLAUDE_BINARY: await fakeAgent(`echo '${result}'\n`) });
-    const job = await harness.execute(undefined);
-    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'failed', error: 'No credit left' });
-  });
-
-  test('that is not installed is said to be missing', async () => {
-    await harness.runner({ CLAUDE_BINARY: 'no-such-claude' });
-    const job = await harness.execute(undefined);
-    expect(await harness.finished(job.execution_id)).toMatchObject({
-      status: 'failed',
-      exit_code: 127,
-      error: 'Command not found: no-such-claude',
-    });
-  });
 });

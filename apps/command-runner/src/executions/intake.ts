@@ -2,31 +2,30 @@ import { setTimeout } from 'node:timers/promises';
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { declareTopology, type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
-import { claimExecution, readJobMessage } from './claim.ts';
-import { RecentClaims } from './recent-claims.ts';
+import { claimExecution } from './claim.ts';
 import { runExecution } from './run-execution.ts';
 import { WeightedOrder } from './weighted-order.ts';
 
 type Channel = NonNullable<KeptChannel['current']>;
 type Delivery = Parameters<Channel['ack']>[0];
 
-/** Pauses before a message whose claim failed is given back, in milliseconds. */
+/** Pauses before a token whose claim failed is given back, in milliseconds. */
 const retry = { firstMs: 100, mostMs: 5_000 };
 
 /**
- * Takes executions from the queues, never more than there are free slots.
+ * Takes executions, never more than there are free slots. A message in the queue of a priority is a token: something of that
+ * priority may run; which execution, task-service decides when it is asked.
  *
  *   full ──slot free──▶ asking ──all queues empty──▶ waiting
  *     ▲                  │  ▲ (taken, slots left)       │
  *     └──── no slot ─────┘──┘◀───────── no slot ────────┘
  *
- * Asking takes single messages in weighted order. Waiting has a consumer on each queue, which the broker serves within a
- * millisecond. Full holds no message at all, so that other runners can have them.
+ * Asking takes single tokens in weighted order. Waiting has a consumer on each queue, which the broker serves within a
+ * millisecond. Full holds no token at all, so that other runners can have them.
  */
 export class Intake implements AsyncDisposable {
   readonly #ctx: Context;
   readonly #order = new WeightedOrder();
-  readonly #claimed = new RecentClaims();
   readonly #stop = new AbortController();
   readonly #taking = new Set<Promise<void>>();
   #failures = 0;
@@ -72,13 +71,13 @@ export class Intake implements AsyncDisposable {
     }
   }
 
-  /** Take one message from the queue whose turn it is. False when all are empty. */
+  /** Take one token from the queue whose turn it is. False when all are empty. */
   async #ask(channel: Channel): Promise<boolean> {
     for (const priority of this.#order.next()) {
       const delivery = await channel.get(this.#queue(priority));
       if (!delivery) continue;
       this.#order.took(priority);
-      this.#take(channel, delivery);
+      this.#take(channel, delivery, priority);
       return true;
     }
     return false;
@@ -93,7 +92,7 @@ export class Intake implements AsyncDisposable {
     const consumers = priorities.map((priority) =>
       channel.consume(this.#queue(priority), (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});
-        else this.#take(channel, delivery);
+        else this.#take(channel, delivery, priority);
         if (this.#ctx.executionSlots.free === 0) leave();
       }),
     );
@@ -107,35 +106,27 @@ export class Intake implements AsyncDisposable {
     return this.#ctx.bus.names.executionQueue(priority);
   }
 
-  #take(channel: Channel, delivery: Delivery): void {
+  #take(channel: Channel, delivery: Delivery, priority: Priority): void {
     const release = this.#stop.signal.aborted ? undefined : this.#ctx.executionSlots.take();
     if (!release) {
       settle(() => channel.nack(delivery, false, true));
       return;
     }
-    const taking = this.#claim(channel, delivery, release).finally(() => this.#taking.delete(taking));
+    const taking = this.#claim(channel, delivery, priority, release).finally(() => this.#taking.delete(taking));
     this.#taking.add(taking);
   }
 
   /** Claim and acknowledge; then the lease guards the run, not the broker. */
-  async #claim(channel: Channel, delivery: Delivery, release: () => void): Promise<void> {
-    const message = readJobMessage(delivery.content);
-    if (!message) {
-      this.#ctx.log.error('an execution message that cannot be read goes to the dead letters');
-      settle(() => channel.reject(delivery, false));
-      return release();
-    }
+  async #claim(channel: Channel, delivery: Delivery, priority: Priority, release: () => void): Promise<void> {
     try {
-      // The broker delivers again what it saw no acknowledgement of; task-service would grant it again to this runner.
-      const claim = this.#claimed.has(message) ? undefined : await claimExecution(this.#ctx, message);
+      const claim = await claimExecution(this.#ctx, priority, this.#stop.signal);
       this.#failures = 0;
-      if (claim) this.#claimed.add(message);
       settle(() => channel.ack(delivery));
       if (claim) void runExecution(this.#ctx, claim).finally(release);
       else release();
     } catch (err) {
       const pause = Math.min(retry.mostMs, retry.firstMs * 2 ** Math.min(10, this.#failures++));
-      this.#ctx.log.warn({ err, ...message, pause_ms: pause }, 'an execution cannot be claimed now');
+      this.#ctx.log.warn({ err, priority, pause_ms: pause }, 'no execution can be claimed now');
       await setTimeout(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
       settle(() => channel.nack(delivery, false, true));
       release();
@@ -143,7 +134,7 @@ export class Intake implements AsyncDisposable {
   }
 }
 
-/** A channel that was closed meanwhile has given its messages back already. */
+/** A channel that was closed meanwhile has given its tokens back already. */
 function settle(answer: () => void): void {
   try {
     answer();

@@ -105,6 +105,8 @@ function finished(
       error: end.error,
       result,
       output_bytes: end.output_bytes,
+      cpu_seconds: null,
+      peak_memory_bytes: null,
       started_at: started_at.toISOString(),
       finished_at: end.completed_at.toISOString(),
     },

@@ -95,8 +95,8 @@ export class Harness implements AsyncDisposable {
       ...(command === undefined ? {} : { command }),
       ...fields,
     };
-    this.standIn.jobs.set(job.execution_id, job);
-    await this.bus.publishJob(priority, { execution_id: job.execution_id, generation: job.generation });
+    this.standIn.queue(priority, job);
+    await this.bus.publishJob(priority);
     return job;
   }
 

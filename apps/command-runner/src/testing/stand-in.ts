@@ -1,6 +1,5 @@
 import type {
   ClaimExecutionRequest,
-  ClaimExecutionResponse_Verdict,
   Job,
   RenewLeaseRequest,
   ReportRunnerRequest,
@@ -16,10 +15,14 @@ export class StandIn implements AsyncDisposable {
   readonly claims: ClaimExecutionRequest[] = [];
   readonly renewals: RenewLeaseRequest[] = [];
   readonly reports: ReportRunnerRequest[] = [];
-  /** Jobs by execution id; what is not here is skipped. */
-  readonly jobs = new Map<string, Job>();
-  /** Verdicts other than granted. */
-  readonly verdicts = new Map<string, ClaimExecutionResponse_Verdict>();
+  /** What was granted, in order. */
+  readonly granted: { priority: string; execution_id: string }[] = [];
+  /** Jobs that wait, by priority, in order. */
+  readonly #waiting = new Map<string, Job[]>();
+  /** What each question was granted: asked again, it is granted the same. */
+  readonly #answers = new Map<string, Job>();
+  /** Questions whose answers are lost on their way. */
+  lostAnswers = 0;
   /** Whether leases are renewed. */
   held = true;
   /** Whether calls fail. */
@@ -41,9 +44,9 @@ export class StandIn implements AsyncDisposable {
           claimExecution: async (self, request) => {
             self.claims.push(request);
             if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
-            const job = self.jobs.get(request.execution_id);
-            const verdict = self.verdicts.get(request.execution_id) ?? (job ? 'granted' : 'skip');
-            return { verdict, job: verdict === 'granted' ? job : undefined };
+            const job = self.#answer(request);
+            if (self.lostAnswers-- > 0) throw new PlatformError('SERVICE_UNAVAILABLE', 'lost');
+            return { verdict: job ? 'granted' : 'none', job };
           },
           renewLease: async (self, request) => {
             self.renewals.push(request);
@@ -70,8 +73,26 @@ export class StandIn implements AsyncDisposable {
     return standIn;
   }
 
+  /** Let a job wait for its turn. */
+  queue(priority: string, job: Job): void {
+    this.#waiting.set(priority, [...(this.#waiting.get(priority) ?? []), job]);
+  }
+
+  #answer({ priority, claim_id }: ClaimExecutionRequest): Job | undefined {
+    const before = this.#answers.get(claim_id);
+    if (before) return before;
+    const job = this.#waiting.get(priority)?.shift();
+    if (!job) return undefined;
+    this.#answers.set(claim_id, job);
+    this.granted.push({ priority, execution_id: job.execution_id });
+    return job;
+  }
+
   reset(): void {
     this.claims.length = 0;
+    this.granted.length = 0;
+    this.#waiting.clear();
+    this.lostAnswers = 0;
     this.renewals.length = 0;
     this.reports.length = 0;
     this.held = true;

@@ -98,7 +98,7 @@ export const tour: readonly Step[] = [
 
   {
     of: 'TaskService.CreateTask',
-    body: { assigned_to: '{{my_id}}', command: longRunning },
+    body: { assigned_to: '{{my_id}}', command: longRunning, schedule: null },
     saves: { task_id: 'id' },
   },
   { of: 'TaskService.ListTasks' },
@@ -108,6 +108,7 @@ export const tour: readonly Step[] = [
   { of: 'TaskService.BulkUpdateTasks' },
   { of: 'TaskService.GetTaskHistory' },
   { of: 'TaskService.ExecuteTask', saves: { execution_id: 'execution_id' } },
+  { of: 'TaskService.GetTaskExecution' },
   { of: 'TaskService.CancelTask' },
   { of: 'TaskService.RetryTask' },
   { of: 'TaskService.CancelTask', name: 'Cancel the retried task' },
@@ -118,6 +119,8 @@ export const tour: readonly Step[] = [
   { of: 'QueueService.ResumeQueue' },
   { of: 'QueueService.ClearQueue' },
   { of: 'QueueService.GetQueueMetrics' },
+  { of: 'QueueService.ListDeadLetters' },
+  { of: 'QueueService.ReplayDeadLetters', note: 'Ids of messages that are not there are left out.' },
   { of: 'QueueService.ChangeQueuePriority', note: 'Tasks that do not wait in a queue are told among the failed ones.' },
 
   { of: 'CommandService.ValidateCommand' },

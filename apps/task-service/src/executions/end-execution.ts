@@ -1,74 +1,121 @@
 import type { RunResult } from '@claude-cli/shared/events';
 import type { UpdateQuery } from 'mongoose';
 import type { Context } from '../context.ts';
-import { type CancelRequest, type Execution, entry, retryDelayMs } from './execution.ts';
-import { releaseSlot } from './slots.ts';
+import { agentUseIn, conversationsAfter } from './agent-options.ts';
+import { type Attempt, type CancelRequest, type Execution, entry, retryDelayMs } from './execution.ts';
+import { passOnSlot } from './project-limit.ts';
+
+/** How often runs of one execution are postponed without using up an attempt, and for how long at most, in milliseconds. */
+const postponed = { most: 50, mostMs: 8 * 24 * 3_600_000 };
+
+/** What has to be known of an execution to end it. */
+type Active = Pick<
+  Execution,
+  | '_id'
+  | 'project_id'
+  | 'status'
+  | 'generation'
+  | 'attempt'
+  | 'max_attempts'
+  | 'postponements'
+  | 'started_at'
+  | 'cancel_request'
+> & {
+  /** Needed of one that runs. */
+  conversations?: string[];
+};
 
 /** How a run ended. */
 export type Ending = Pick<RunResult, 'status' | 'exit_code' | 'error' | 'result'> &
-  Partial<Pick<RunResult, 'output_bytes'>> & {
+  Partial<Pick<RunResult, 'output_bytes' | 'cpu_seconds' | 'peak_memory_bytes' | 'retry_at'>> & {
     /** The wish that ends it, when it was not stored before. */
     cancel_request?: CancelRequest;
   };
 
 /**
- * End a run: for good, or for another attempt when it failed, attempts remain and nobody asked to cancel it. Guarded by
- * status and generation, so of several endings one counts.
+ * End a run: for good, or, when it failed and nobody asked to cancel it, for another attempt while attempts remain, or for the
+ * same one when the run was postponed. Guarded by status and generation, so of several endings one counts.
+ * @param also what else must still be so
  * @returns whether this ending counted
  */
-export async function endExecution(ctx: Context, execution: Execution, ending: Ending): Promise<boolean> {
+export async function endExecution(
+  ctx: Context,
+  execution: Active,
+  ending: Ending,
+  also: Partial<Pick<Execution, 'waiting_for'>> = {},
+): Promise<boolean> {
   const { _id, status, generation } = execution;
-  const update = canRetry(execution, ending) ? retry(execution, ending) : close(execution, ending);
-  const ended = await ctx.executions
-    .findOneAndUpdate({ _id, status, generation }, update, { returnDocument: 'after' })
-    .lean();
-  if (!ended) return false;
+  const goesOn = !isForGood(execution, ending);
+  const update = goesOn ? requeue(execution, ending) : close(execution, ending);
+  const guard = { _id, status, generation, ...also, ...(goesOn ? { cancel_request: null } : {}) };
+  const ended = await ctx.executions.findOneAndUpdate(guard, update, { returnDocument: 'after' }).lean();
+  if (!ended) {
+    // Somebody may just have asked to cancel it: then it is not tried again.
+    const filter = { _id, status, generation, ...also, cancel_request: { $ne: null } };
+    const asked = goesOn ? await ctx.executions.findOne(filter).lean() : null;
+    return asked ? endExecution(ctx, asked, ending, also) : false;
+  }
   void ctx.executionOutbox.flush(ended);
   // One that waits holds no slot; a claim that takes one for it just now finds it ended and gives it back.
-  if (status === 'running') {
-    await releaseSlot(ctx, execution);
-    await wakeDeferred(ctx, execution.project_id);
-  }
+  if (status === 'running') await passOnSlot(ctx, execution);
   return true;
 }
 
-function canRetry({ attempt, max_attempts, cancel_request }: Execution, { status }: Ending): boolean {
-  return (status === 'failed' || status === 'timed_out') && attempt < max_attempts && cancel_request === null;
+/** What failed before it ran, such as for a dependency, would fail again. */
+function isForGood(execution: Active, ending: Ending): boolean {
+  const { status, attempt, max_attempts, cancel_request } = execution;
+  const hasFailed = status === 'running' && (ending.status === 'failed' || ending.status === 'timed_out');
+  if (!hasFailed || cancel_request !== null) return true;
+  return attempt >= max_attempts && !isPostponed(execution, ending);
 }
 
-function retry({ attempt, generation }: Execution, { exit_code, error, result }: Ending): UpdateQuery<Execution> {
-  const due_at = new Date(Date.now() + retryDelayMs(attempt));
+/** The run could not do its work and says when it can. */
+function isPostponed({ postponements = 0 }: Active, { retry_at }: Ending): boolean {
+  return typeof retry_at === 'string' && !Number.isNaN(Date.parse(retry_at)) && postponements < postponed.most;
+}
+
+function requeue(execution: Active, ending: Ending): UpdateQuery<Execution> {
+  const { attempt, generation } = execution;
+  const { cancel_request: _none, retry_at = null, ...facts } = ending;
+  const now = new Date();
+  const next = { status: 'queued', lease: null, started_at: null, ...conversationsAfter(execution, ending) } as const;
+  const queued = { ...facts, ...next } as const;
+  const told = { outbox: entry('retrying', generation) };
+  if (isPostponed(execution, ending)) {
+    const due_at = new Date(Math.min(Date.parse(retry_at ?? ''), now.getTime() + postponed.mostMs));
+    return {
+      $set: { ...queued, waiting_for: 'agent_rate_limit', due_at },
+      $inc: { postponements: 1, ...agentUseIn(ending) },
+      $push: told,
+    };
+  }
   return {
-    $set: { status: 'queued', lease: null, started_at: null, due_at, announcements: 0, exit_code, error, result },
-    $inc: { attempt: 1 },
-    $push: { outbox: entry('retrying', generation) },
+    $set: { ...queued, waiting_for: 'backoff', due_at: new Date(now.getTime() + retryDelayMs(attempt)) },
+    $inc: { attempt: 1, ...agentUseIn(ending) },
+    $push: { ...told, attempts: attemptOf(execution, ending, ending.status, now) },
   };
 }
 
-function close({ cancel_request, generation }: Execution, ending: Ending): UpdateQuery<Execution> {
+function close(execution: Active, ending: Ending): UpdateQuery<Execution> {
+  const { cancel_request, generation } = execution;
   // Whoever asked to cancel gets what was asked for, unless the run was completed before it could be stopped.
   const asked = ending.cancel_request ?? cancel_request;
   const status = asked && ending.status !== 'completed' ? 'cancelled' : ending.status;
+  const finished_at = new Date();
+  const { retry_at: _none, ...facts } = ending;
   return {
-    $set: { ...ending, status, lease: null, due_at: null, finished_at: new Date() },
-    $unset: { active: 1 },
-    $push: { outbox: entry('ended', generation) },
+    $set: { ...facts, status, waiting_for: null, lease: null, due_at: null, finished_at },
+    $inc: agentUseIn(ending),
+    $unset: { active: 1, waits_on: 1 },
+    $push: { outbox: entry('ended', generation), attempts: attemptOf(execution, ending, status, finished_at) },
   };
 }
 
-/** A slot of the project is free again: announce the first of those that were refused one. */
-async function wakeDeferred(ctx: Context, project_id: string): Promise<void> {
-  const first = { project_id, status: 'queued' as const, deferred: true };
-  const woken = await ctx.executions
-    .findOneAndUpdate(
-      first,
-      { $set: { deferred: false } },
-      { sort: { rank: 1, queued_at: 1 }, returnDocument: 'after' },
-    )
-    .lean();
-  if (!woken) return;
-  const { _id: execution_id, generation, priority } = woken;
-  await ctx.bus
-    .publishJob(priority, { execution_id, generation })
-    .catch((err) => ctx.log.warn({ err, execution_id }, 'a deferred execution waits for its next announcement'));
+function attemptOf(
+  { attempt, started_at }: Active,
+  { exit_code, error }: Ending,
+  status: Attempt['status'],
+  finished_at: Date,
+): Attempt {
+  return { attempt, status, started_at, finished_at, exit_code, error };
 }

@@ -13,11 +13,14 @@ export async function executeTask(ctx: Context, request: ExecuteTaskRequest, cal
   const { task, access } = await findTaskToChange(ctx, request.task_id, call);
   await requireOutputRoom(ctx, task.project_id, access.resource_limits?.storage_limit);
   const { timeout = defaultTimeoutSeconds, retry_attempts = 0 } = request.options ?? {};
+  const { wait_for_dependencies = false, resume = false } = request.options ?? {};
   const execution = await queueExecution(ctx, task, {
     requested_by: call.caller.user_id,
     priority: request.priority ?? 'normal',
     timeout_ms: timeout * 1000,
     max_attempts: retry_attempts + 1,
+    wait_for_dependencies,
+    resume,
     run_number: 1 + (await ctx.executions.countDocuments({ task_id: task._id })),
   });
   const { position, estimatedStart } = await placeInQueue(ctx, execution);

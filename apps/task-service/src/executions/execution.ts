@@ -8,13 +8,22 @@ import { type Connection, type Model, Schema } from 'mongoose';
 //
 //   queued ──claim──▶ running ──report──▶ completed | failed | timed_out | cancelled
 //     │                 │ failed, timed out or lease expired, and attempts remain
-//     │                 └──▶ queued (due after a pause)
-//     └──cancel──▶ cancelled
+//     │                 └──▶ queued (ready after a pause)
+//     ├──cancel──▶ cancelled
+//     └──a task that it waits for fails──▶ failed
 //
-// `generation` counts the claims, and the moves to another queue: a message or a report of an earlier one is void.
-// `due_at` is when a queued execution is announced (again) to the runners: the message is a hint, this document the truth.
-// While its queue is paused nothing is announced; what was refused for that is due since it was queued, so that it is announced,
-// in that order, when the queue goes on.
+// `waiting_for` says what a queued execution waits for. One that waits for its turn is ready, and has a place among the ready
+// ones of its priority: `fair_at`, see fair-order.ts. The messages in the queues of the broker name no execution: each is a
+// token, "something of this priority may run", and whoever brings it is given the execution whose turn it is. So MongoDB is
+// the truth and the message a hint: one too many finds nothing to run, and what lacks one is announced by the sweep.
+//
+// `generation` counts the claims, and the moves to another queue: a report of an earlier one is void.
+
+/**
+ * What a queued execution waits for: its turn; the end of the pause before another attempt; one of the slots of its project;
+ * tasks that its task depends on; the end of the agent's rate limit.
+ */
+export type Waiting = 'turn' | 'backoff' | 'project_limit' | 'dependency' | 'agent_rate_limit';
 
 /** Something that a transition causes, told after it is stored. */
 export interface ExecutionEntry extends OutboxEntry {
@@ -26,7 +35,20 @@ export interface ExecutionEntry extends OutboxEntry {
 /** Who runs it, and until when it is believed without a sign of life. */
 export interface Lease {
   runner_id: string;
+  /** The question that it was granted to: asked again, it is granted the same. */
+  claim_id?: string;
   expires_at: Date;
+}
+
+/** An attempt that ended. */
+export interface Attempt {
+  attempt: number;
+  status: Exclude<Execution_Status, 'queued' | 'running'>;
+  /** Null when it never started. */
+  started_at: Date | null;
+  finished_at: Date;
+  exit_code: number | null;
+  error: string | null;
 }
 
 /** A person's wish that it ends. */
@@ -52,16 +74,24 @@ export interface Execution {
   run_number: number;
   attempt: number;
   max_attempts: number;
+  /** How often a run was postponed without using up an attempt; absent: never. */
+  postponements?: number;
   timeout_ms: number;
   command: string | null;
   prompt: string;
   generation: number;
   lease: Lease | null;
   queued_at: Date;
+  /** Null once it runs or has ended. */
+  waiting_for: Waiting | null;
+  /** Place among the ready ones of its priority, lowest first; null until it is ready for the first time. */
+  fair_at: number | null;
+  /** When what it waits for is over, or is to be looked at again; null where something else tells. */
   due_at: Date | null;
-  announcements: number;
-  /** It was refused for the project's limit of concurrent tasks and waits for one to end. */
-  deferred: boolean;
+  /** It waits for the tasks that its task depends on, instead of being refused. */
+  wait_for_dependencies: boolean;
+  /** Tasks that it waits for; absent when there are none. */
+  waits_on?: string[];
   /** Version of its queue's state when it was paused last: claims that have read an older state are void. */
   fence: number;
   started_at: Date | null;
@@ -71,12 +101,28 @@ export interface Execution {
   result: Record<string, unknown> | null;
   /** Bytes of output that are stored of it, once it has ended. */
   output_bytes: number;
+  /** Processor time of the latest attempt, in seconds; null where that is not known. */
+  cpu_seconds: number | null;
+  /** Most memory that the latest attempt held at a time, in bytes; null where that is not known. */
+  peak_memory_bytes: number | null;
+  /** Attempts that ended, oldest first: no more than max_attempts. */
+  attempts: Attempt[];
+  /** The agent was to go on with an earlier conversation; absent: it was not. */
+  resume?: boolean;
+  /** Conversations with which the agent may go on, the best first; absent: none. */
+  conversations?: string[];
+  /** Runs of the agent that ended, postponed ones too, and what they cost in dollars; absent: none. */
+  agent_runs?: number;
+  agent_cost_usd?: number;
   cancel_request: CancelRequest | null;
   outbox: ExecutionEntry[];
 }
 
 /** Executions. */
 export type ExecutionModel = Model<Execution>;
+
+/** The order in which ready executions of a priority have their turns. */
+export const turnIndex = { status: 1, rank: 1, waiting_for: 1, fair_at: 1, _id: 1 } as const;
 
 const schema = new Schema<Execution>(
   {
@@ -91,15 +137,19 @@ const schema = new Schema<Execution>(
     run_number: { type: Number, required: true },
     attempt: { type: Number, required: true },
     max_attempts: { type: Number, required: true },
+    postponements: { type: Number },
     timeout_ms: { type: Number, required: true },
     command: { type: String, default: null },
     prompt: { type: String, default: '' },
     generation: { type: Number, required: true },
     lease: { type: Schema.Types.Mixed, default: null },
     queued_at: { type: Date, required: true },
+    waiting_for: { type: String, default: null },
+    fair_at: { type: Number, default: null },
     due_at: { type: Date, default: null },
-    announcements: { type: Number, required: true },
-    deferred: { type: Boolean, required: true },
+    wait_for_dependencies: { type: Boolean, default: false },
+    // Absent, not empty, so that its index holds only those that wait.
+    waits_on: { type: [String], default: undefined } as never,
     fence: { type: Number, default: 0 },
     started_at: { type: Date, default: null },
     finished_at: { type: Date, default: null },
@@ -107,6 +157,14 @@ const schema = new Schema<Execution>(
     error: { type: String, default: null },
     result: { type: Schema.Types.Mixed, default: null },
     output_bytes: { type: Number, default: 0 },
+    cpu_seconds: { type: Number, default: null },
+    peak_memory_bytes: { type: Number, default: null },
+    attempts: { type: [Schema.Types.Mixed], default: [] } as never,
+    resume: { type: Boolean },
+    // Absent, not empty, where the agent has nothing to do with it.
+    conversations: { type: [String], default: undefined } as never,
+    agent_runs: { type: Number },
+    agent_cost_usd: { type: Number },
     cancel_request: { type: Schema.Types.Mixed, default: null },
     outbox: { type: [Schema.Types.Mixed], default: [] } as never,
   },
@@ -115,12 +173,19 @@ const schema = new Schema<Execution>(
 schema.index({ task_id: 1 }, { unique: true, name: 'one_active_per_task', partialFilterExpression: { active: true } });
 schema.index({ task_id: 1, queued_at: -1 });
 schema.index({ status: 1, rank: 1, queued_at: 1 });
-schema.index({ status: 1, rank: 1, due_at: 1 });
+schema.index(turnIndex);
+schema.index({ status: 1, waiting_for: 1, due_at: 1 });
+schema.index({ waits_on: 1 }, { sparse: true });
+schema.index({ 'lease.claim_id': 1 }, { sparse: true, unique: true });
 schema.index({ status: 1, 'lease.expires_at': 1 });
 schema.index({ finished_at: 1, status: 1 });
 schema.index({ rank: 1, queued_at: 1 });
 schema.index({ project_id: 1, finished_at: 1, output_bytes: 1 });
-schema.index({ project_id: 1, status: 1, deferred: 1, rank: 1, queued_at: 1 });
+schema.index({ project_id: 1, status: 1, waiting_for: 1, rank: 1, fair_at: 1 });
+schema.index(
+  { project_id: 1, finished_at: 1, agent_runs: 1, agent_cost_usd: 1 },
+  { partialFilterExpression: { agent_runs: { $gt: 0 } } },
+);
 schema.index(...outboxIndex);
 
 /** The executions of a database. */
@@ -131,16 +196,6 @@ export function executionModel(connection: Connection): ExecutionModel {
 /** A new outbox entry. */
 export function entry(kind: ExecutionEntry['kind'], generation: number): ExecutionEntry {
   return { id: newId(), time: new Date().toISOString(), kind, generation };
-}
-
-/** Pause before a lost announcement is made again: a minute, doubled each time, at most an hour. */
-export function nextAnnouncement(announcements: number, now = Date.now()): Date {
-  return new Date(now + Math.min(60_000 * 2 ** announcements, 3_600_000));
-}
-
-/** Whether it waits out the pause before another attempt: it has not been announced for that attempt. */
-export function isBackingOff({ attempt, announcements }: Execution): boolean {
-  return attempt > 1 && announcements === 0;
 }
 
 /** Pause before a failed attempt is tried again: a second, doubled each time, at most five minutes, with jitter of a half. */

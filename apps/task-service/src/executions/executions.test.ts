@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
 import { releaseLeftSlots } from './slots.ts';
-import { announceDue, endExpired } from './sweep.ts';
+import { endExpired, wakeDue } from './sweep.ts';
 
 describe('an execution', () => {
   let platform: TestPlatform;
@@ -16,7 +16,7 @@ describe('an execution', () => {
     runner = await playRunner(platform);
     project_id = runner.project_id;
   });
-  beforeEach(() => runner.purge());
+  beforeEach(() => runner.clear());
   afterAll(async () => {
     await runner?.[Symbol.asyncDispose]();
     await platform?.[Symbol.asyncDispose]();
@@ -26,10 +26,10 @@ describe('an execution', () => {
     const task_id = await runner.newTask();
     const queued = await runner.execute(task_id, 'high');
     expect(queued).toMatchObject({ task_id, status: 'queued', queue_position: 1 });
-    const message = await runner.takeSoon('high');
-    expect(message).toEqual({ execution_id: queued.execution_id, generation: 0 });
-    const { verdict, job } = await runner.claim(message);
+    await runner.takeSoon('high');
+    const { verdict, job } = await runner.claim('high');
     expect(verdict).toBe('granted');
+    expect(job?.execution_id).toBe(queued.execution_id);
     expect(job).toMatchObject({ task_id, project_id, command: 'echo hello', generation: 1, timeout_ms: 3_600_000 });
     await runner.taskBecomes(task_id, 'running');
     await runner.report({ execution_id: queued.execution_id, task_id, generation: 1 });
@@ -62,15 +62,19 @@ describe('an execution', () => {
   });
 
   test('is granted to one of the runners that ask, and to that one again when the answer was lost', async () => {
-    await runner.execute(await runner.newTask());
-    const message = await runner.takeSoon();
-    const answers = await Promise.all(['a', 'b', 'c'].map((name) => runner.claim(message, name)));
-    const winner = ['a', 'b', 'c'].filter((_, index) => answers[index]?.verdict === 'granted');
+    const { execution_id } = await runner.execute(await runner.newTask());
+    const questions = ['a', 'b', 'c'].map((name) => ({ runner_id: name, claim_id: `question of ${name}` }));
+    const answers = await Promise.all(questions.map((question) => runner.claim('normal', question)));
+    const winner = questions.filter((_, index) => answers[index]?.verdict === 'granted');
     expect(winner).toHaveLength(1);
-    expect(answers.filter(({ verdict }) => verdict === 'skip')).toHaveLength(2);
-    expect(await runner.claim(message, winner[0])).toMatchObject({ verdict: 'granted', job: { generation: 1 } });
+    expect(answers.filter(({ verdict }) => verdict === 'none')).toHaveLength(2);
+    await runner.execute(await runner.newTask());
+    const again = await Promise.all([1, 2, 3].map(() => runner.claim('normal', winner[0])));
+    for (const answer of again) {
+      expect(answer).toMatchObject({ verdict: 'granted', job: { generation: 1, execution_id } });
+    }
     expect(await platform.ctx.slots.findById(project_id).lean()).toMatchObject({
-      holders: expect.arrayContaining([message.execution_id]),
+      holders: expect.arrayContaining([execution_id]),
     });
   });
 
@@ -79,11 +83,10 @@ describe('an execution', () => {
     await runner.report(run1, { status: 'failed', exit_code: 1, error: 'first' });
     await until('the second attempt', async () => (await runner.stored(run1.execution_id)).status === 'queued');
     await platform.ctx.executions.updateOne({ _id: run1.execution_id }, { $set: { due_at: new Date() } });
-    await announceDue(platform.ctx);
-    const message = await runner.takeSoon();
-    expect(message.generation).toBe(1);
-    const { job } = await runner.claim(message);
-    expect(job?.generation).toBe(2);
+    await wakeDue(platform.ctx);
+    await runner.takeSoon();
+    const { job } = await runner.claim();
+    expect(job).toMatchObject({ execution_id: run1.execution_id, generation: 2 });
     await runner.report(run1, { status: 'failed', exit_code: 9, error: 'late report of the first attempt' });
     const run2 = { ...run1, generation: 2 };
     await runner.report(run2);
@@ -110,18 +113,9 @@ describe('an execution', () => {
     await expect(again).rejects.toMatchObject({ code: 'TASK_ALREADY_RUNNING' });
   });
 
-  test('whose message the broker lost is announced again', async () => {
-    const { execution_id } = await runner.execute(await runner.newTask());
-    await runner.takeSoon();
-    await platform.ctx.executions.updateOne({ _id: execution_id }, { $set: { due_at: new Date(Date.now() - 1) } });
-    expect(await runner.takeSoon()).toEqual({ execution_id, generation: 0 });
-    expect((await runner.stored(execution_id)).due_at?.getTime()).toBeGreaterThan(Date.now() + 50_000);
-  });
-
   test('whose process died before it told anybody is told by the sweep', async () => {
     const task_id = await runner.newTask();
     const { execution_id } = await runner.execute(task_id);
-    await runner.takeSoon();
     const left = {
       id: 'left',
       time: new Date(Date.now() - 60_000).toISOString(),
@@ -129,7 +123,6 @@ describe('an execution', () => {
       generation: 0,
     };
     await platform.ctx.executions.updateOne({ _id: execution_id }, { $push: { outbox: left } });
-    expect(await runner.takeSoon()).toEqual({ execution_id, generation: 0 });
     await until('the outbox to be empty', async () => (await runner.stored(execution_id)).outbox.length === 0);
   });
 
@@ -161,10 +154,9 @@ describe('an execution', () => {
   test('that waits is cancelled at once and never granted', async () => {
     const task_id = await runner.newTask();
     const { execution_id } = await runner.execute(task_id);
-    const message = await runner.takeSoon();
     const cancelled = await platform.tasks.cancelTask({ task_id, reason: 'changed' }, platform.admin);
     expect(cancelled).toMatchObject({ task_id, status: 'cancelled', reason: 'changed' });
-    expect(await runner.claim(message)).toEqual({ verdict: 'skip', job: undefined });
+    expect(await runner.claim()).toEqual({ verdict: 'none', job: undefined });
     await runner.taskBecomes(task_id, 'cancelled');
     expect(await runner.stored(execution_id)).toMatchObject({
       status: 'cancelled',
@@ -197,11 +189,12 @@ describe('an execution', () => {
     const { id } = await platform.projects.createProject({ name: 'Narrow', resource_limits: limits }, platform.admin);
     const first = await runner.run(await runner.newTask(id));
     const second = await runner.execute(await runner.newTask(id));
-    expect(await runner.claim(await runner.takeSoon())).toMatchObject({ verdict: 'defer' });
+    await runner.takeSoon();
+    expect(await runner.claim()).toMatchObject({ verdict: 'none' });
+    expect(await runner.stored(second.execution_id)).toMatchObject({ waiting_for: 'project_limit' });
     await runner.report(first);
-    const woken = await runner.takeSoon();
-    expect(woken.execution_id).toBe(second.execution_id);
-    expect(await runner.claim(woken)).toMatchObject({ verdict: 'granted' });
+    await runner.takeSoon();
+    expect(await runner.claim()).toMatchObject({ verdict: 'granted', job: { execution_id: second.execution_id } });
   });
 
   test('of which a crash left a slot taken does not block its project for ever', async () => {
@@ -241,10 +234,14 @@ describe('an execution', () => {
     const { executions } = platform.ctx;
     const filters = [
       { task_id: 't', active: true },
-      { status: 'queued', rank: 1, due_at: { $lte: new Date() } },
+      { status: 'queued', waiting_for: 'backoff', due_at: { $lte: new Date() } },
+      { status: 'queued', waiting_for: null, attempt: { $gt: 1 } },
+      { status: 'queued', rank: 1, waiting_for: 'turn' },
+      { waits_on: 't' },
+      { 'lease.claim_id': 'c', 'lease.runner_id': 'r', status: 'running' },
       { status: 'running', 'lease.expires_at': { $lt: new Date() } },
       { status: 'queued', rank: 1, queued_at: { $lt: new Date() } },
-      { project_id: 'p', status: 'queued', deferred: true },
+      { project_id: 'p', status: 'queued', waiting_for: 'project_limit', rank: 1 },
       { 'outbox.time': { $lt: 'z' } },
     ];
     for (const filter of filters) {

@@ -4,8 +4,11 @@ import { newId } from '@claude-cli/shared/ids';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import type { Context } from '../context.ts';
 import { type Task, taskAlreadyRunning, taskNotFound } from '../tasks/task.ts';
+import { conversationsOf } from './agent-options.ts';
 import { endExecution } from './end-execution.ts';
-import { type Execution, entry, nextAnnouncement, rankOf } from './execution.ts';
+import { type Execution, entry, rankOf } from './execution.ts';
+import { nextPlace } from './fair-order.ts';
+import { nextLook, reconsider, requireDependencies } from './wait-for-dependencies.ts';
 
 /** How a task is to be run. */
 export interface RunOptions {
@@ -14,6 +17,10 @@ export interface RunOptions {
   timeout_ms: number;
   max_attempts: number;
   run_number: number;
+  /** Wait for the tasks that it depends on, instead of being refused; false when absent. */
+  wait_for_dependencies?: boolean;
+  /** Have the agent go on with the latest conversation of the task, if there is one; false when absent. */
+  resume?: boolean;
 }
 
 /** How long the caller waits for the task and the runners to hear of it; afterwards that goes on in the background. */
@@ -25,8 +32,19 @@ const tellWithinMs = 1_000;
  */
 export async function queueExecution(ctx: Context, task: Task, options: RunOptions): Promise<Execution> {
   if (task.status === 'running') throw taskAlreadyRunning(task._id);
-  await Promise.all([requireDependencies(ctx, task), requireRoom(ctx, options.priority)]);
-  const execution = newExecution(task, options);
+  const [waits_on, conversations] = await Promise.all([
+    requireDependencies(ctx, task, options.wait_for_dependencies ?? false),
+    options.resume && task.command === null ? conversationsOf(ctx, task._id) : undefined,
+    requireRoom(ctx, options.priority),
+  ]);
+  const waiting = waits_on.length > 0;
+  const execution: Execution = {
+    ...newExecution(task, options),
+    ...(conversations ? { conversations } : {}),
+    ...(waiting
+      ? { waiting_for: 'dependency', waits_on, due_at: nextLook() }
+      : { fair_at: await nextPlace(ctx, task.project_id, options.priority) }),
+  };
   await ctx.executions.create(execution).catch((error) => {
     // The unique index decides, whoever else asked at the same time.
     throw isDuplicateKey(error) ? taskAlreadyRunning(task._id) : error;
@@ -37,16 +55,18 @@ export async function queueExecution(ctx: Context, task: Task, options: RunOptio
     throw taskNotFound(task._id);
   }
   const told = ctx.executionOutbox.flush(execution);
+  // What it waits for may have ended while it was stored.
+  if (waiting) await reconsider(ctx, execution);
   await Promise.race([told, new Promise((resolve) => setTimeout(resolve, tellWithinMs).unref())]);
   return execution;
 }
 
 function newExecution(task: Task, options: RunOptions): Execution {
-  const now = new Date();
   return {
     _id: newId(),
     task_id: task._id,
     project_id: task.project_id,
+    wait_for_dependencies: false,
     ...options,
     status: 'queued',
     active: true,
@@ -56,10 +76,10 @@ function newExecution(task: Task, options: RunOptions): Execution {
     prompt: [task.title, task.description].filter(Boolean).join('\n\n'),
     generation: 0,
     lease: null,
-    queued_at: now,
-    due_at: nextAnnouncement(0, now.getTime()),
-    announcements: 0,
-    deferred: false,
+    queued_at: new Date(),
+    waiting_for: 'turn',
+    fair_at: null,
+    due_at: null,
     fence: 0,
     started_at: null,
     finished_at: null,
@@ -67,20 +87,12 @@ function newExecution(task: Task, options: RunOptions): Execution {
     error: null,
     result: null,
     output_bytes: 0,
+    cpu_seconds: null,
+    peak_memory_bytes: null,
+    attempts: [],
     cancel_request: null,
     outbox: [entry('queued', 0)],
   };
-}
-
-async function requireDependencies(ctx: Context, task: Task): Promise<void> {
-  const blockers = task.dependencies.filter(({ dependency_type }) => dependency_type === 'blocks');
-  if (blockers.length === 0) return;
-  const ids = blockers.map(({ depends_on_task_id }) => depends_on_task_id);
-  const filter = { _id: { $in: ids }, deleted_at: null, status: { $ne: 'completed' as const } };
-  const unmet = await ctx.tasks.find(filter, { title: 1, status: 1 }).lean();
-  if (unmet.length === 0) return;
-  const details = { unmet: unmet.map(({ _id, title, status }) => ({ task_id: _id, title, status })) };
-  throw new PlatformError('TASK_DEPENDENCY_NOT_MET', 'Tasks that this one depends on are not completed', details);
 }
 
 /** @throws PlatformError QUEUE_FULL when as many as may wait in a queue do */

@@ -3,7 +3,7 @@ import { newEvent } from '@claude-cli/shared/events';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
 import { factsOf, taskNotFound } from '../tasks/task.ts';
-import { newLease } from './claim-execution.ts';
+import { leaseEnd } from './claim-execution.ts';
 import type { Execution } from './execution.ts';
 
 /** Keep a claimed execution for another lease. Refused once it was asked to be cancelled, so a lost order is heard here. */
@@ -11,7 +11,7 @@ export async function renewLease(ctx: Context, request: RenewLeaseRequest): Prom
   const { execution_id, generation, runner_id, progress_percentage } = request;
   const held = { _id: execution_id, status: 'running' as const, generation, 'lease.runner_id': runner_id };
   const kept = await ctx.executions
-    .findOneAndUpdate({ ...held, cancel_request: null }, { $set: { lease: newLease(ctx, runner_id) } })
+    .findOneAndUpdate({ ...held, cancel_request: null }, { $set: { 'lease.expires_at': leaseEnd(ctx) } })
     .lean();
   if (kept && progress_percentage !== undefined) await reportProgress(ctx, kept, progress_percentage);
   return { held: kept !== null };

@@ -19,12 +19,14 @@ export async function retryTask(ctx: Context, { task_id }: RetryTaskRequest, cal
       status: task.status,
     });
   }
-  const { priority, timeout_ms, max_attempts, run_number } = last;
+  const { priority, timeout_ms, max_attempts, run_number, wait_for_dependencies = false, resume = false } = last;
   const execution = await queueExecution(ctx, task, {
     requested_by: call.caller.user_id,
     priority,
     timeout_ms,
     max_attempts,
+    wait_for_dependencies,
+    resume,
     run_number: run_number + 1,
   });
   return { task_id, execution_id: execution._id, status: 'queued', retry_attempt: execution.run_number };

@@ -7,16 +7,26 @@ import type { Execution } from './execution.ts';
 export interface ProjectSlots {
   _id: string;
   holders: string[];
+  /** When an execution was refused a slot last; null once none waits for one. */
+  refused_at?: Date | null;
+  /** How many slots there were then. */
+  limit?: number;
 }
 
 /** Slots of all projects. */
 export type SlotModel = Model<ProjectSlots>;
 
 const schema = new Schema<ProjectSlots>(
-  { _id: { type: String, required: true }, holders: { type: [String], default: [] } },
+  {
+    _id: { type: String, required: true },
+    holders: { type: [String], default: [] },
+    refused_at: { type: Date },
+    limit: { type: Number },
+  },
   { collection: 'project_slots', versionKey: false },
 );
 schema.index({ holders: 1 });
+schema.index({ refused_at: 1 }, { sparse: true });
 
 /** The slots of a database. */
 export function slotModel(connection: Connection): SlotModel {
@@ -39,9 +49,9 @@ export async function acquireSlot({ slots }: Context, { _id, project_id }: Holde
   }
 }
 
-/** Give a slot back. */
-export async function releaseSlot({ slots }: Context, { _id, project_id }: Holder): Promise<void> {
-  await slots.updateOne({ _id: project_id }, { $pull: { holders: _id } });
+/** Give a slot back. @returns the slots without it */
+export async function releaseSlot({ slots }: Context, { _id, project_id }: Holder): Promise<ProjectSlots | null> {
+  return slots.findOneAndUpdate({ _id: project_id }, { $pull: { holders: _id } }, { returnDocument: 'after' }).lean();
 }
 
 /** Give back slots that a crash left to executions that do not run. */

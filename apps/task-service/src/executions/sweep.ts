@@ -1,48 +1,50 @@
-import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
+import { inParallel } from '@claude-cli/shared/in-parallel';
 import type { Context } from '../context.ts';
 import { endExecution } from './end-execution.ts';
-import { type Execution, nextAnnouncement, rankOf } from './execution.ts';
+import type { Execution, Waiting } from './execution.ts';
+import { makeReady } from './make-ready.ts';
+import { wakeWhereFree } from './project-limit.ts';
+import { announceLacking } from './tokens.ts';
+import { nextLook, reconsider } from './wait-for-dependencies.ts';
 
+/** Executions that one sweep takes of a kind, and how many at once. */
 const sweepLimit = 200;
-/** Batches of one queue that one sweep announces: together with the limit, more than wait in a queue by default. */
-const maxBatches = 60;
+const width = 10;
 
-/**
- * Announce queued executions that are due: retries after their pause, those whose message was lost, and those that were
- * held back while their queue was paused. What waits in a paused queue is left alone.
- */
-export async function announceDue(ctx: Context): Promise<void> {
-  // Otherwise each would be put off for longer and longer without having been announced.
-  if (!ctx.bus.connected) return;
-  const states = await ctx.queues.states.find({ _id: { $in: priorities }, paused: true }, { _id: 1 }).lean();
-  const paused = new Set(states.map(({ _id }) => _id));
-  for (const priority of priorities) if (!paused.has(priority)) await announceDueOf(ctx, priority);
+/** Let what waited long enough have its turn, and make sure that everything that is ready is announced. */
+export async function wakeDue(ctx: Context): Promise<void> {
+  await nameWaiting(ctx);
+  await eachDue(ctx, 'backoff', (execution) => makeReady(ctx, execution));
+  await eachDue(ctx, 'agent_rate_limit', (execution) => makeReady(ctx, execution));
+  await eachDue(ctx, 'dependency', (execution) => lookAgain(ctx, execution));
+  await wakeWhereFree(ctx);
+  await announceLacking(ctx);
 }
 
-async function announceDueOf(ctx: Context, priority: Priority): Promise<void> {
-  for (let batch = 0; batch < maxBatches; batch++) {
-    const due = await ctx.executions
-      .find({ status: 'queued', rank: rankOf(priority), due_at: { $lte: new Date() } })
-      .sort({ due_at: 1 })
-      .limit(sweepLimit)
-      .lean();
-    const mine = await Promise.all(due.map((execution) => putOff(ctx, execution)));
-    // Messages of one channel arrive in the order in which they were sent.
-    const sent = due.map(async ({ _id, generation }, index) => {
-      if (mine[index]) await ctx.bus.publishJob(priority, { execution_id: _id, generation });
-    });
-    await Promise.all(sent);
-    if (due.length < sweepLimit) return;
-  }
+async function eachDue(ctx: Context, waiting_for: Waiting, run: (execution: Execution) => Promise<unknown>) {
+  const due = await ctx.executions
+    .find({ status: 'queued', waiting_for, due_at: { $lte: new Date() } })
+    .sort({ due_at: 1 })
+    .limit(sweepLimit)
+    .lean();
+  await inParallel(due, width, run);
 }
 
-/** Of several replicas that see it due, the one that moves due_at announces it. */
-async function putOff(ctx: Context, { _id, due_at, announcements, generation }: Execution): Promise<boolean> {
-  const { modifiedCount } = await ctx.executions.updateOne(
-    { _id, status: 'queued', due_at, generation },
-    { $set: { due_at: nextAnnouncement(announcements) }, $inc: { announcements: 1 } },
-  );
-  return modifiedCount > 0;
+/** Of several replicas that see it due, the one that moves due_at looks. */
+async function lookAgain(ctx: Context, execution: Execution): Promise<void> {
+  const { _id, generation, due_at } = execution;
+  const due = { _id, status: 'queued' as const, waiting_for: 'dependency' as const, generation, due_at };
+  const { modifiedCount } = await ctx.executions.updateOne(due, { $set: { due_at: nextLook() } });
+  if (modifiedCount > 0) await reconsider(ctx, execution);
+}
+
+/** Queued executions that an earlier version stored do not say what they wait for. They come before all others. */
+async function nameWaiting({ executions }: Context): Promise<void> {
+  const unnamed = { status: 'queued', waiting_for: null };
+  // Fields that only that version had are not of the schema.
+  const stored = executions.collection;
+  await stored.updateMany({ ...unnamed, attempt: { $gt: 1 }, announcements: 0 }, { $set: { waiting_for: 'backoff' } });
+  await stored.updateMany(unnamed, { $set: { waiting_for: 'turn', fair_at: 0 } });
 }
 
 /** Fail runs whose runner gave no sign of life for a lease. */

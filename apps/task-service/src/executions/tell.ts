@@ -4,19 +4,32 @@ import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
 import { eventOfStatus } from '../tasks/status-event.ts';
 import { type Task, taskNotFound, withStatus } from '../tasks/task.ts';
-import type { Execution, ExecutionEntry } from './execution.ts';
+import { cancelWaiting } from './cancel-execution.ts';
+import { type Execution, type ExecutionEntry, entry } from './execution.ts';
 
 /** Make known what a transition of an execution caused: to its task, to the queue, to its runner. */
 export async function tell(ctx: Context, execution_id: string, news: ExecutionEntry): Promise<void> {
   const execution = await ctx.executions.findOne({ _id: execution_id }).lean();
   if (!execution) return;
-  const { generation } = news;
   if (news.kind === 'stop') return ctx.bus.publishControl({ order: 'cancel', command_id: execution_id });
   await updateTask(ctx, execution, news).catch((error) => {
-    // The task was deleted meanwhile: there is nobody left to tell.
     if (PlatformError.from(error).code !== 'TASK_NOT_FOUND') throw error;
+    // The task was deleted meanwhile: there is nobody left to tell, and nothing left to run.
+    if (execution.active) return stopDeleted(ctx, execution);
   });
-  if (news.kind === 'queued') await ctx.bus.publishJob(execution.priority, { execution_id, generation });
+  const isReady = execution.status === 'queued' && execution.waiting_for === 'turn';
+  if (news.kind === 'queued' && isReady) await ctx.bus.publishJob(execution.priority);
+}
+
+/** Whoever deleted the task may have died before its execution was cancelled. */
+async function stopDeleted(ctx: Context, execution: Execution): Promise<void> {
+  const cancel_request = { by: execution.requested_by, reason: 'the task was deleted', at: new Date() };
+  if (await cancelWaiting(ctx, execution, cancel_request)) return;
+  const asked = await ctx.executions.updateOne(
+    { _id: execution._id, active: true, cancel_request: null },
+    { $set: { cancel_request }, $push: { outbox: entry('stop', execution.generation) } },
+  );
+  if (asked.modifiedCount > 0) await ctx.bus.publishControl({ order: 'cancel', command_id: execution._id });
 }
 
 async function updateTask(ctx: Context, execution: Execution, news: ExecutionEntry): Promise<void> {

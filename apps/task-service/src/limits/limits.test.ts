@@ -68,8 +68,6 @@ describe('a project', () => {
       timeout_ms: 1,
       generation: 1,
       queued_at: finished_at,
-      announcements: 0,
-      deferred: false,
     };
     await platform.ctx.executions.insertOne({ ...template, _id: newId(), output_bytes, finished_at });
   };

@@ -1,6 +1,6 @@
 import { newId } from '@claude-cli/shared/ids';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { announceDue } from '../executions/sweep.ts';
+import { wakeDue } from '../executions/sweep.ts';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
 
@@ -26,10 +26,10 @@ describe('the priority of a waiting execution', () => {
   const move = (task_ids: string[], priority: 'high' | 'normal' | 'low' = 'high', caller = platform.admin) =>
     platform.queues.changeQueuePriority({ task_ids, priority }, caller);
 
-  test('moves it to the other queue, where it is announced and keeps its time; the old message is void', async () => {
+  test('moves it to the other queue, where it is announced and keeps its time; its old token finds nothing', async () => {
     const task_id = await runner.newTask();
     const { execution_id } = await runner.execute(task_id, 'low');
-    const old = await runner.takeSoon('low');
+    await runner.takeSoon('low');
     const before = await runner.stored(execution_id);
     expect(await move([task_id, task_id])).toEqual({
       priority: 'high',
@@ -38,12 +38,11 @@ describe('the priority of a waiting execution', () => {
       failed: [],
       errors: [],
     });
-    const message = await runner.takeSoon('high');
-    expect(message).toEqual({ execution_id, generation: 1 });
-    expect(await runner.claim(old)).toMatchObject({ verdict: 'skip' });
+    await runner.takeSoon('high');
+    expect(await runner.claim('low')).toMatchObject({ verdict: 'none' });
     const after = await runner.stored(execution_id);
     expect(after).toMatchObject({ priority: 'high', rank: 0, status: 'queued', queued_at: before.queued_at });
-    expect(await runner.claim(message)).toMatchObject({ verdict: 'granted', job: { execution_id } });
+    expect(await runner.claim('high')).toMatchObject({ verdict: 'granted', job: { execution_id } });
     await runner.taskBecomes(task_id, 'running');
   });
 
@@ -79,14 +78,13 @@ describe('the priority of a waiting execution', () => {
     const due_at = new Date(Date.now() + 60_000);
     await platform.ctx.executions.updateOne({ _id: run.execution_id }, { $set: { due_at } });
     expect(await move([task_id])).toMatchObject({ successful: [task_id] });
-    await announceDue(platform.ctx);
-    expect(await runner.take('high')).toBeUndefined();
+    await wakeDue(platform.ctx);
+    expect(await runner.take('high')).toBe(false);
     expect(await runner.stored(run.execution_id)).toMatchObject({ priority: 'high', due_at, outbox: [] });
     await platform.ctx.executions.updateOne({ _id: run.execution_id }, { $set: { due_at: new Date() } });
-    await announceDue(platform.ctx);
-    const message = await runner.takeSoon('high');
-    expect(message.generation).toBe(2);
-    expect(await runner.claim(message)).toMatchObject({ verdict: 'granted', job: { generation: 3 } });
+    await wakeDue(platform.ctx);
+    await runner.takeSoon('high');
+    expect(await runner.claim('high')).toMatchObject({ verdict: 'granted', job: { generation: 3 } });
   });
 
   test('raced by a claim or a cancellation comes to one end, and never to two', async () => {
@@ -96,7 +94,7 @@ describe('the priority of a waiting execution', () => {
       const { execution_id } = await runner.execute(task_id, 'low');
       const rival =
         round % 2 === 0
-          ? runner.claim({ execution_id, generation: 0 }).then(({ verdict }) => verdict === 'granted')
+          ? runner.claim('low').then(({ verdict }) => verdict === 'granted')
           : platform.tasks.cancelTask({ task_id }, platform.admin).then(() => true);
       const [moved, won] = await Promise.all([move([task_id]), rival]);
       const execution = await runner.stored(execution_id);

@@ -4,7 +4,8 @@ import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { invalidField, PlatformError } from '@claude-cli/shared/errors';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
-import { type Execution, entry, isBackingOff, nextAnnouncement, rankOf } from '../executions/execution.ts';
+import { type Execution, entry, rankOf } from '../executions/execution.ts';
+import { nextPlace } from '../executions/fair-order.ts';
 import { requireRoom } from '../executions/queue-execution.ts';
 import { findTaskToChange } from '../tasks/find-task.ts';
 import { forgetOverview } from './overview.ts';
@@ -48,23 +49,20 @@ async function moveTask(ctx: Context, task_id: string, priority: Priority, call:
 }
 
 /**
- * The new generation voids the message in the old queue. The fence goes: it is of the old queue's pauses. An attempt that
- * waits out its pause goes on doing so and is announced in the new queue when that is over.
+ * The new generation voids what was read of it before. The fence goes: it is of the old queue's pauses. One that is ready is
+ * placed in the new queue; one that waits for something goes on doing so.
  */
-function move({ executions }: Context, execution: Execution, priority: Priority): Promise<Execution | null> {
-  const { _id, generation, announcements } = execution;
-  const moved = { priority, rank: rankOf(priority), fence: 0, deferred: false };
-  const next = generation + 1;
-  return executions
+async function move(ctx: Context, execution: Execution, priority: Priority): Promise<Execution | null> {
+  const { _id, project_id, generation, waiting_for } = execution;
+  const moved = { priority, rank: rankOf(priority), fence: 0 };
+  const hasPlace = waiting_for !== 'backoff' && waiting_for !== 'dependency';
+  const place = hasPlace ? { fair_at: await nextPlace(ctx, project_id, priority) } : {};
+  return ctx.executions
     .findOneAndUpdate(
-      { _id, status: 'queued', generation },
-      isBackingOff(execution)
-        ? { $set: moved, $inc: { generation: 1 } }
-        : {
-            $set: { ...moved, due_at: nextAnnouncement(announcements) },
-            $inc: { generation: 1 },
-            $push: { outbox: entry('queued', next) },
-          },
+      { _id, status: 'queued', generation, waiting_for },
+      waiting_for === 'turn'
+        ? { $set: { ...moved, ...place }, $inc: { generation: 1 }, $push: { outbox: entry('queued', generation + 1) } }
+        : { $set: { ...moved, ...place }, $inc: { generation: 1 } },
       { returnDocument: 'after' },
     )
     .lean();

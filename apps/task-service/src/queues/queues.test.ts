@@ -1,12 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
-import type { JobMessage } from '@claude-cli/shared/amqp/bus';
 import { type AnyEvent, type EventType, eventPattern } from '@claude-cli/shared/events';
 import { newId } from '@claude-cli/shared/ids';
 import { startService } from '@claude-cli/shared/service/service';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { claimExecution } from '../executions/claim-execution.ts';
-import { announceDue } from '../executions/sweep.ts';
+import { wakeDue } from '../executions/sweep.ts';
 import { taskService } from '../service.ts';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
@@ -54,9 +53,7 @@ describe('queues', () => {
     return queued;
   };
   const takeAll = async (count: number) => {
-    const messages: JobMessage[] = [];
-    while (messages.length < count) messages.push(await runner.takeSoon());
-    return messages;
+    for (let taken = 0; taken < count; taken++) await runner.takeSoon();
   };
 
   test('a pause is answered, shown and told; pausing again replaces the reason; resuming ends it', async () => {
@@ -93,25 +90,21 @@ describe('queues', () => {
     const before = await queueTasks(3);
     await pause();
     const during = await queueTasks(2);
-    for (const message of await takeAll(5)) expect(await runner.claim(message)).toMatchObject({ verdict: 'defer' });
+    await takeAll(5);
+    expect(await runner.claim()).toMatchObject({ verdict: 'none' });
     const high = await runner.execute(await runner.newTask(), 'high');
-    expect(await runner.claim(await runner.takeSoon('high'))).toMatchObject({
-      verdict: 'granted',
-      job: { execution_id: high.execution_id },
-    });
-    await announceDue(platform.ctx);
-    expect(await runner.take()).toBeUndefined();
+    expect(await runner.claim('high')).toMatchObject({ verdict: 'granted', job: { execution_id: high.execution_id } });
+    await wakeDue(platform.ctx);
+    expect(await runner.take()).toBe(false);
     await resume();
-    const announced = await takeAll(5);
-    expect(announced.map(({ execution_id }) => execution_id)).toEqual(
-      [...before, ...during].map(({ execution_id }) => execution_id),
-    );
-    for (const message of announced) expect(await runner.claim(message)).toMatchObject({ verdict: 'granted' });
+    await takeAll(5);
+    for (const { execution_id } of [...before, ...during]) {
+      expect(await runner.claim()).toMatchObject({ verdict: 'granted', job: { execution_id } });
+    }
   });
 
   test('a pause holds for a claim that read the queue before it and had not written yet', async () => {
     const [queued] = await queueTasks(1);
-    const message = await runner.takeSoon();
     const { slots } = platform.ctx;
     const between = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
@@ -123,18 +116,18 @@ describe('queues', () => {
       await between.promise;
       return takeSlot(...args);
     }) as never);
-    const claim = runner.claim(message);
+    const claim = runner.claim();
     await reached.promise;
     await pause();
     between.resolve();
-    expect(await claim).toMatchObject({ verdict: 'defer' });
+    expect(await claim).toMatchObject({ verdict: 'none' });
     stalled.mockRestore();
     const execution = await runner.stored(queued?.execution_id ?? '');
-    expect(execution).toMatchObject({ status: 'queued', generation: 0, started_at: null });
-    expect(execution.due_at).toEqual(execution.queued_at);
+    expect(execution).toMatchObject({ status: 'queued', waiting_for: 'turn', generation: 0, started_at: null });
     expect(await slots.exists({ holders: execution._id })).toBeNull();
     await resume();
-    expect(await runner.claim(await runner.takeSoon())).toMatchObject({ verdict: 'granted' });
+    await runner.takeSoon();
+    expect(await runner.claim()).toMatchObject({ verdict: 'granted' });
   });
 
   test('whatever claims run while a queue is paused, none is granted after the pause was answered', async () => {
@@ -143,9 +136,9 @@ describe('queues', () => {
     for (let round = 0; round < 4; round++) {
       const { id } = await platform.projects.createProject({ name: `Race ${round}` }, platform.admin);
       const queued = await Promise.all(Array.from({ length: 8 }, async () => runner.execute(await runner.newTask(id))));
-      const claims = queued.map(async ({ execution_id }, n) => {
+      const claims = queued.map(async (_, n) => {
         await setTimeout(n);
-        const request = { execution_id, generation: 0, runner_id: 'racer' };
+        const request = { priority: 'normal', claim_id: newId(), runner_id: 'racer', no_agents: false };
         return claimExecution(ctx, request, { ...platform.runner, log: ctx.log });
       });
       await pause();
@@ -164,8 +157,8 @@ describe('queues', () => {
     const { status } = await recentOverview(restarted.ctx);
     expect(status.queues?.normal_priority).toMatchObject({ size: 1, paused: true, pause_reason: 'Overnight' });
     const call = { ...platform.runner, log: restarted.ctx.log };
-    const request = { ...(await runner.takeSoon()), runner_id: 'runner-1' };
-    expect(await claimExecution(restarted.ctx, request, call)).toEqual({ verdict: 'defer' });
+    const request = { priority: 'normal', claim_id: newId(), runner_id: 'runner-1', no_agents: false };
+    expect(await claimExecution(restarted.ctx, request, call)).toEqual({ verdict: 'none' });
   });
 
   test('clearing must be confirmed, cancels what waits with its tasks, and leaves what runs and other queues', async () => {

@@ -3,11 +3,12 @@ import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
+import { announceSoon } from '../executions/tokens.ts';
 import { forgetOverview } from './overview.ts';
 import { nameOf, priorityOf } from './queue-name.ts';
 import { queueNotFound, toProto } from './queue-state.ts';
 
-/** Let a queue go on. What was held back is due since it was queued, so the next sweep announces it, in that order. */
+/** Let a queue go on. What waits is announced by the next sweep. */
 export async function resumeQueue(ctx: Context, request: ResumeQueueRequest, call: Call): Promise<QueueStateMessage> {
   const priority = priorityOf(request.queue_name);
   const { document } = await guardedUpdate(
@@ -23,6 +24,7 @@ export async function resumeQueue(ctx: Context, request: ResumeQueueRequest, cal
     },
   );
   void ctx.queues.outbox.flush(document);
+  await announceSoon(ctx, priority);
   forgetOverview(ctx);
   return toProto(document);
 }

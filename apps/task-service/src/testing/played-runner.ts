@@ -1,11 +1,13 @@
+import type { ClaimExecutionRequest } from '@claude-cli/proto/platform/v1/executions';
 import type { ExecutionOptions } from '@claude-cli/proto/platform/v1/tasks';
-import type { JobMessage } from '@claude-cli/shared/amqp/bus';
 import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import { newEvent, type RunResult } from '@claude-cli/shared/events';
+import { newId } from '@claude-cli/shared/ids';
 import { until } from '@claude-cli/shared/testing/until';
+import { nameOf } from '../queues/queue-name.ts';
 import type { TestPlatform } from './platform.ts';
 
-/** A test that plays the runner: it makes tasks, takes messages, claims and reports. */
+/** A test that plays the runner: it makes tasks, takes tokens, claims and reports. */
 export interface PlayedRunner extends AsyncDisposable {
   /** Project of the tasks that are made without naming one. */
   project_id: string;
@@ -15,19 +17,25 @@ export interface PlayedRunner extends AsyncDisposable {
     priority?: Priority,
     options?: ExecutionOptions,
   ): ReturnType<TestPlatform['tasks']['executeTask']>;
-  /** The next message of a queue; undefined when there is none now. */
-  take(priority?: Priority): Promise<JobMessage | undefined>;
-  /** The same, when it comes. */
-  takeSoon(priority?: Priority): Promise<JobMessage>;
-  claim(job: JobMessage, runner_id?: string): ReturnType<TestPlatform['executions']['claimExecution']>;
+  /** Whether there is a token in a queue now, which is taken then. */
+  take(priority?: Priority): Promise<boolean>;
+  /** Take one when it comes. */
+  takeSoon(priority?: Priority): Promise<boolean>;
+  /** Ask for what is in turn. */
+  claim(
+    priority?: Priority,
+    question?: Partial<ClaimExecutionRequest>,
+  ): ReturnType<TestPlatform['executions']['claimExecution']>;
   /** Execute a task and claim it. */
   run(task_id: string, options?: ExecutionOptions): Promise<RunFacts>;
   report(about: RunFacts, ending?: Partial<RunResult>): Promise<void>;
   taskBecomes(task_id: string, status: string): ReturnType<TestPlatform['tasks']['getTask']>;
   /** The stored execution. */
   stored(execution_id: string): ReturnType<typeof storedExecution>;
-  /** Empty the queues of the broker. */
+  /** Take all tokens. */
   purge(): Promise<void>;
+  /** Cancel all that waits, and take all tokens. */
+  clear(): Promise<void>;
 }
 
 type RunFacts = Pick<RunResult, 'execution_id' | 'task_id' | 'generation'>;
@@ -42,11 +50,16 @@ export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> 
     platform.tasks.executeTask({ task_id, priority, options }, platform.admin);
   const take: PlayedRunner['take'] = async (priority = 'normal') => {
     const message = await channel.current?.get(bus.names.executionQueue(priority), { noAck: true });
-    return message ? JSON.parse(message.content.toString()) : undefined;
+    return message !== false && message !== undefined;
   };
-  const takeSoon: PlayedRunner['takeSoon'] = (priority) => until('a message', () => take(priority));
-  const claim: PlayedRunner['claim'] = (job, runner_id = 'runner-1') =>
-    platform.executions.claimExecution({ ...job, runner_id }, platform.runner);
+  const takeSoon: PlayedRunner['takeSoon'] = (priority) => until('a token', () => take(priority));
+  const claim: PlayedRunner['claim'] = (priority = 'normal', question = {}) => {
+    const asked = { priority, claim_id: newId(), runner_id: 'runner-1', no_agents: false, ...question };
+    return platform.executions.claimExecution(asked, platform.runner);
+  };
+  const purge = async () => {
+    for (const priority of priorities) await channel.current?.purgeQueue(bus.names.executionQueue(priority));
+  };
   return {
     project_id,
     newTask: (project = project_id, dependencies = []) => newTask(platform, project, dependencies),
@@ -56,8 +69,9 @@ export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> 
     claim,
     run: async (task_id, options) => {
       const { execution_id } = await execute(task_id, 'normal', options);
-      const { job } = await claim(await takeSoon());
-      if (!job) throw new Error('not granted');
+      await takeSoon();
+      const { job } = await claim();
+      if (job?.execution_id !== execution_id) throw new Error('not granted');
       return { execution_id, task_id, generation: job.generation };
     },
     report: (about, ending) => bus.publishEvent(finished(project_id, about, ending)),
@@ -67,8 +81,12 @@ export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> 
         return task.status === status && task;
       }),
     stored: (execution_id) => storedExecution(platform, execution_id),
-    purge: async () => {
-      for (const priority of priorities) await channel.current?.purgeQueue(bus.names.executionQueue(priority));
+    purge,
+    clear: async () => {
+      for (const priority of priorities) {
+        await platform.queues.clearQueue({ queue_name: nameOf(priority), confirm: true }, platform.admin);
+      }
+      await purge();
     },
     [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
   };
@@ -94,6 +112,8 @@ function finished(project_id: string, about: RunFacts, ending: Partial<RunResult
     error: null,
     result: null,
     output_bytes: 5,
+    cpu_seconds: null,
+    peak_memory_bytes: null,
     started_at: now,
     finished_at: now,
     ...ending,

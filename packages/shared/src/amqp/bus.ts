@@ -21,12 +21,6 @@ const heartbeatSeconds = 10;
 /** Longest pause before a handler that failed is tried again, in milliseconds. */
 const maxRetryDelayMs = 30_000;
 
-/** An execution that waits to be claimed. A hint: the truth is in the database of task-service. */
-export interface JobMessage {
-  execution_id: string;
-  generation: number;
-}
-
 /** An order to all runners. */
 export interface ControlMessage {
   order: 'cancel';
@@ -102,9 +96,22 @@ export class Bus implements AsyncDisposable {
     return this.#publish(this.names.events, routingKey(event as AnyEvent), event, { messageId: event.id, persistent });
   }
 
-  /** Announce an execution to the runners. */
-  publishJob(priority: Priority, job: JobMessage): Promise<void> {
-    return this.#publish(this.names.executions, priority, job, { persistent: true });
+  /**
+   * Announce to the runners that something of a priority may run: a token, which names no execution. Whoever takes it asks
+   * task-service what to run; one token too many finds nothing.
+   */
+  publishJob(priority: Priority): Promise<void> {
+    return this.#publish(this.names.executions, priority, { priority }, { persistent: true });
+  }
+
+  /** How many tokens of a priority no runner has taken. A queue that was deleted is declared again. */
+  async countJobs(priority: Priority): Promise<number> {
+    const channel = this.#publisher.current;
+    if (!channel) throw new Error('the broker is not connected');
+    const queue = this.names.executionQueue(priority);
+    const { messageCount } = await channel.assertQueue(queue, durableQueue(this.names));
+    await channel.bindQueue(queue, this.names.executions, priority);
+    return messageCount;
   }
 
   /** Give an order to all runners that are there now. */

@@ -1,0 +1,186 @@
+import { setTimeout } from 'node:timers/promises';
+import { newId } from '@claude-cli/shared/ids';
+import { until } from '@claude-cli/shared/testing/until';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
+import { cancelExecution } from './cancel-execution.ts';
+import { endExpired, wakeDue } from './sweep.ts';
+
+const final = ['completed', 'failed', 'cancelled', 'timed_out'];
+
+describe('whatever happens to an execution at the same time', () => {
+  let platform: TestPlatform;
+  let runner: PlayedRunner;
+
+  beforeAll(async () => {
+    platform = await startTestPlatform();
+    runner = await playRunner(platform);
+  });
+  beforeEach(() => runner.clear());
+  afterAll(async () => {
+    await runner?.[Symbol.asyncDispose]();
+    await platform?.[Symbol.asyncDispose]();
+  });
+
+  const newProject = async () =>
+    (
+      await platform.projects.createProject(
+        { name: 'Races', resource_limits: { max_concurrent_tasks: 3 } },
+        platform.admin,
+      )
+    ).id;
+  const soon = () => setTimeout(Math.random() * 40);
+
+  test('it comes to exactly one end, and all slots are free then', async () => {
+    const { ctx, queues, admin } = platform;
+    const project = await newProject();
+    const task_ids = await Promise.all(Array.from({ length: 30 }, () => runner.newTask(project)));
+    const queued = await Promise.all(task_ids.map((id) => runner.execute(id, 'normal', { retry_attempts: 1 })));
+    let working = true;
+    const endings: string[] = [];
+
+    const runnerLoop = async (name: string) => {
+      while (working) {
+        const priority = (['high', 'normal', 'low'] as const)[Math.floor(Math.random() * 3)];
+        const { job } = await runner.claim(priority, { runner_id: name });
+        await soon();
+        if (!job) continue;
+        const status = (['completed', 'failed', 'timed_out'] as const)[Math.floor(Math.random() * 3)] ?? 'completed';
+        // Now and then the report comes twice, or never, so that the lease expires.
+        const reports = [0, 1, 1, 1, 2][Math.floor(Math.random() * 5)] ?? 1;
+        for (let n = 0; n < reports; n++) await runner.report(job, { status });
+        if (reports > 0) continue;
+        const past = new Date(Date.now() - 1);
+        await ctx.executions.updateOne(
+          { _id: job.execution_id, generation: job.generation, status: 'running' },
+          [{ $set: { 'lease.expires_at': past } }],
+          { updatePipeline: true },
+        );
+      }
+    };
+    const cancel = async (task_id: string) => {
+      const execution = await ctx.executions.findOne({ task_id, active: true }).lean();
+      if (!execution) return;
+      await cancelExecution(ctx, execution, { by: 'u', reason: null, at: new Date() });
+      endings.push(task_id);
+    };
+    const chaos = async () => {
+      while (working) {
+        await soon();
+        const task_id = task_ids[Math.floor(Math.random() * task_ids.length)] ?? '';
+        const what = Math.floor(Math.random() * 6);
+        const queue_name = 'normal_priority' as const;
+        const asked = [
+          () => cancel(task_id),
+          () => queues.changeQueuePriority({ task_ids: [task_id], priority: 'high' }, admin),
+          () => queues.changeQueuePriority({ task_ids: [task_id], priority: 'low' }, admin),
+          async () => {
+            await queues.pauseQueue({ queue_name }, admin);
+            await queues.resumeQueue({ queue_name }, admin);
+          },
+          () => endExpired(ctx),
+          async () => {
+            await ctx.executions.updateMany({ waiting_for: 'backoff' }, { $set: { due_at: new Date() } });
+            await wakeDue(ctx);
+          },
+        ][what]?.();
+        // A wish that comes too late is refused; what counts is what became of the execution.
+        await asked?.catch((error) => expect(error.code).toBe('RESOURCE_CONFLICT'));
+      }
+    };
+
+    const all = ctx.executions.find({ _id: { $in: queued.map(({ execution_id }) => execution_id) } });
+    const work = [...['a', 'b', 'c', 'd'].map(runnerLoop), chaos(), chaos()];
+    await until(
+      'all to have ended',
+      async () => (await all.clone().lean()).every(({ active }) => !active),
+      60_000,
+    ).finally(() => {
+      working = false;
+    });
+    await Promise.all(work);
+    const ended = await all.clone().lean();
+    for (const execution of ended) {
+      expect(final).toContain(execution.status);
+      expect(execution).toMatchObject({ lease: null, waiting_for: null });
+      expect(execution.attempts.length).toBeLessThanOrEqual(2);
+      expect(execution.attempts.filter(({ attempt }) => attempt === execution.attempt)).toHaveLength(1);
+      expect(execution.attempts.at(-1)?.status).toBe(execution.status);
+    }
+    await until(
+      'the outboxes to be empty',
+      async () => !(await ctx.executions.exists({ project_id: project, 'outbox.0': { $exists: true } })),
+    );
+    for (const execution of ended) {
+      const status = execution.status === 'timed_out' ? 'failed' : execution.status;
+      await runner.taskBecomes(execution.task_id, status);
+    }
+    expect(await ctx.slots.findById(project).lean()).toMatchObject({ holders: [] });
+    for (const task_id of endings) {
+      expect(ended.find((execution) => execution.task_id === task_id)?.status).toBe('cancelled');
+    }
+  }, 120_000);
+
+  test('a limit of the project is never exceeded, and nobody who waits for it is forgotten', async () => {
+    const { ctx } = platform;
+    const project = await newProject();
+    await Promise.all(Array.from({ length: 25 }, async () => runner.execute(await runner.newTask(project))));
+    let most = 0;
+    const running = () => ctx.executions.countDocuments({ project_id: project, status: 'running' });
+    const loop = async () => {
+      for (;;) {
+        const { job } = await runner.claim();
+        most = Math.max(most, await running());
+        if (job) await runner.report(job);
+        else if (!(await ctx.executions.exists({ project_id: project, active: true }))) return;
+        else await soon();
+      }
+    };
+    await Promise.all(Array.from({ length: 6 }, loop));
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(3);
+    expect(await ctx.executions.countDocuments({ project_id: project, status: 'completed', attempt: 1 })).toBe(25);
+  }, 60_000);
+
+  test('tokens that are lost are sent again, and ones too many run nothing twice', async () => {
+    const { ctx } = platform;
+    const project = runner.project_id;
+    const count = 12;
+    for (let n = 0; n < count; n++) await runner.execute(await runner.newTask(project));
+    await until('all to be announced', async () => (await ctx.bus.countJobs('normal')) >= count);
+    await runner.purge();
+    expect(await ctx.bus.countJobs('normal')).toBe(0);
+    for (let n = 0; n < 5; n++) await ctx.bus.publishJob('normal');
+    const granted: string[] = [];
+    const deadline = Date.now() + 20_000;
+    while (granted.length < count && Date.now() < deadline) {
+      await runner.takeSoon();
+      const { job } = await runner.claim('normal', { claim_id: newId() });
+      if (!job) continue;
+      granted.push(job.execution_id);
+      await runner.report(job);
+    }
+    expect(new Set(granted).size).toBe(count);
+    for (let n = 0; n < 3; n++) expect(await runner.claim()).toMatchObject({ verdict: 'none' });
+    await until('no token is left over for long', async () => (await runner.take()) === false);
+  });
+
+  test('an execution whose task was deleted is not given to anybody', async () => {
+    const { ctx } = platform;
+    const task_id = await runner.newTask();
+    const { execution_id } = await runner.execute(task_id);
+    await ctx.tasks.updateOne({ _id: task_id }, { $set: { deleted_at: new Date() } });
+    expect(await runner.claim()).toMatchObject({ verdict: 'none' });
+    expect(await runner.stored(execution_id)).toMatchObject({ status: 'cancelled', error: 'The task was deleted' });
+  });
+
+  test('one that somebody wanted cancelled before dying is not given to anybody', async () => {
+    const { ctx } = platform;
+    const { execution_id } = await runner.execute(await runner.newTask());
+    const cancel_request = { by: 'u', reason: null, at: new Date() };
+    await ctx.executions.updateOne({ _id: execution_id }, { $set: { cancel_request } });
+    expect(await runner.claim()).toMatchObject({ verdict: 'none' });
+    expect(await runner.stored(execution_id)).toMatchObject({ status: 'cancelled' });
+  });
+});
