@@ -184,7 +184,7 @@ describe('the limit of the account', () => {
     const command = await harness.execute('echo go on');
     expect(await harness.finished(command.execution_id)).toMatchObject({ status: 'completed' });
     expect(harness.standIn.claims.at(-1)).toMatchObject({ no_agents: true, no_agents_until: until.toISOString() });
-    await new Promise((resolve) => setTimeout(resolve, until.getTime() - Date.now() + 10));
+    runner.ctx.agentHold.release();
     await harness.finished((await harness.execute('true')).execution_id);
     expect(harness.standIn.claims.at(-1)).toMatchObject({ no_agents: false });
   });

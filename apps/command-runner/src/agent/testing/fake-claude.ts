@@ -44,7 +44,7 @@ const stream = resumes === 'gone' ? 'gone' : name;
 for (const line of readFileSync(`${import.meta.dirname}/streams/${stream}.jsonl`, 'utf8').split('\n')) {
   const [, order, rest = ''] = /^#!(\w+) ?(.*)$/.exec(line) ?? [];
   if (order) await obey(order, rest);
-  // A time that is still to come cannot be recorded: {{+2}} is the second two seconds from now.
+  // A time that is still to come cannot be recorded: {{+600}} is the second ten minutes from now.
   else if (line) await write(Buffer.from(`${line.replace(/"\{\{\+(\d+)\}\}"/g, (_, s) => `${inSeconds(s)}`)}\n`));
 }
 
