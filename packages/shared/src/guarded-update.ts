@@ -43,16 +43,21 @@ export async function guardedUpdate<Document extends Aggregate<Entry>, Entry ext
     if (!document || document.deleted_at) throw notFound();
     const decision = await decide(document);
     if (!decision) return { document, changed: false };
-    const update = {
-      $set: { updated_at: new Date(), ...decision.set },
-      $inc: { version: 1 },
-      $push: { outbox: { $each: decision.events } },
-    };
+    const update = updateBy(decision);
     const guard = { _id: id, version: document.version };
     const updated = await model.findOneAndUpdate(guard as object, update as object, { returnDocument: 'after' }).lean();
     if (updated) return { document: updated as Document, changed: true };
   }
   throw new PlatformError('RESOURCE_CONFLICT', 'The resource is being changed by others, try again', { id });
+}
+
+/** The update that makes a decision true; to be guarded by the version of the document on which it was decided. */
+export function updateBy<Document, Entry>({ set, events }: Decision<Document, Entry>) {
+  return {
+    $set: { updated_at: new Date(), ...set },
+    $inc: { version: 1 },
+    $push: { outbox: { $each: events } },
+  };
 }
 
 /** Which of the given values differ from the document's, as changes for an event. */

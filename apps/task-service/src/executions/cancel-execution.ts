@@ -7,7 +7,8 @@ import { type CancelRequest, type Execution, entry } from './execution.ts';
 /** How long the runner may take to stop the process before the execution is taken from it, in milliseconds. */
 const stopWithinMs = 7_000;
 const pollMs = 50;
-const cancelled = { status: 'cancelled', exit_code: null, error: null, result: null } as const;
+/** How a run ends that was cancelled. */
+export const cancelled = { status: 'cancelled', exit_code: null, error: null, result: null } as const;
 
 /**
  * Cancel an active execution and wait for its end. A queued one never starts. For a running one the runner is told; one

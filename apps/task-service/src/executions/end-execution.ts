@@ -2,7 +2,14 @@ import type { RunResult } from '@claude-cli/shared/events';
 import type { UpdateQuery } from 'mongoose';
 import type { Context } from '../context.ts';
 import { agentUseIn, conversationsAfter } from './agent-options.ts';
-import { type Attempt, type CancelRequest, type Execution, entry, retryDelayMs } from './execution.ts';
+import {
+  type Attempt,
+  type CancelRequest,
+  type Execution,
+  type ExecutionEntry,
+  entry,
+  retryDelayMs,
+} from './execution.ts';
 import { passOnSlot } from './project-limit.ts';
 
 /** How often runs of one execution are postponed without using up an attempt, and for how long at most, in milliseconds. */
@@ -96,7 +103,11 @@ function requeue(execution: Active, ending: Ending): UpdateQuery<Execution> {
   };
 }
 
-function close(execution: Active, ending: Ending): UpdateQuery<Execution> {
+/** The update that ends an execution for good; to be guarded by status and generation. */
+export function close(
+  execution: Active,
+  ending: Ending,
+): UpdateQuery<Execution> & { $push: { outbox: ExecutionEntry } } {
   const { cancel_request, generation } = execution;
   // Whoever asked to cancel gets what was asked for, unless the run was completed before it could be stopped.
   const asked = ending.cancel_request ?? cancel_request;

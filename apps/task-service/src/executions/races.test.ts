@@ -1,9 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { newId } from '@claude-cli/shared/ids';
+import { inParallel } from '@claude-cli/shared/in-parallel';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
+import { change } from '../testing/requests.ts';
 import { cancelExecution } from './cancel-execution.ts';
 import { endExpired, wakeDue } from './sweep.ts';
 
@@ -23,20 +25,19 @@ describe('whatever happens to an execution at the same time', () => {
     await platform?.[Symbol.asyncDispose]();
   });
 
-  const newProject = async () =>
-    (
-      await platform.projects.createProject(
-        { name: 'Races', resource_limits: { max_concurrent_tasks: 3 } },
-        platform.admin,
-      )
-    ).id;
+  const newProject = async (max_concurrent_tasks = 3) => {
+    const resource_limits = { max_concurrent_tasks };
+    return (await platform.projects.createProject({ name: 'Races', resource_limits }, platform.admin)).id;
+  };
+  const newTasks = (project: string, count: number) =>
+    inParallel(Array.from({ length: count }), 5, () => runner.newTask(project));
   const soon = () => setTimeout(Math.random() * 40);
 
   test('it comes to exactly one end, and all slots are free then', async () => {
     const { ctx, queues, admin } = platform;
     const project = await newProject();
-    const task_ids = await Promise.all(Array.from({ length: 30 }, () => runner.newTask(project)));
-    const queued = await Promise.all(task_ids.map((id) => runner.execute(id, 'normal', { retry_attempts: 1 })));
+    const task_ids = await newTasks(project, 30);
+    const queued = await inParallel(task_ids, 5, (id) => runner.execute(id, 'normal', { retry_attempts: 1 }));
     let working = true;
     const endings: string[] = [];
 
@@ -125,7 +126,7 @@ describe('whatever happens to an execution at the same time', () => {
   test('a limit of the project is never exceeded, and nobody who waits for it is forgotten', async () => {
     const { ctx } = platform;
     const project = await newProject();
-    await Promise.all(Array.from({ length: 25 }, async () => runner.execute(await runner.newTask(project))));
+    await inParallel(await newTasks(project, 25), 5, (task_id) => runner.execute(task_id));
     let most = 0;
     const running = () => ctx.executions.countDocuments({ project_id: project, status: 'running' });
     const loop = async () => {
@@ -142,6 +143,44 @@ describe('whatever happens to an execution at the same time', () => {
     expect(most).toBeLessThanOrEqual(3);
     expect(await ctx.executions.countDocuments({ project_id: project, status: 'completed', attempt: 1 })).toBe(25);
   }, 60_000);
+
+  test('clearing a queue ends each one that waits once, with its task, and leaves what was faster', async () => {
+    const { ctx, queues, tasks, admin } = platform;
+    const project = await newProject(1_000);
+    const task_ids = await newTasks(project, 40);
+    const queued = await inParallel(task_ids, 5, (task_id) => runner.execute(task_id, 'low'));
+    const claims = Promise.all(
+      Array.from({ length: 6 }, async () => {
+        await soon();
+        return (await runner.claim('low')).job?.execution_id;
+      }),
+    );
+    const renaming = inParallel(task_ids, 3, (task_id) =>
+      tasks.updateTask(change(task_id, { title: 'Renamed' }), admin, { deadlineMs: 20_000 }),
+    );
+    const moving = queues.changeQueuePriority({ task_ids: task_ids.slice(20, 24), priority: 'high' }, admin);
+    const clear = () => queues.clearQueue({ queue_name: 'low_priority', confirm: true }, admin, { deadlineMs: 30_000 });
+    const cleared = await Promise.all([clear(), clear()]);
+    const [granted] = await Promise.all([claims, renaming, moving]);
+    const executions = await ctx.executions
+      .find({ _id: { $in: queued.map(({ execution_id }) => execution_id) } })
+      .lean();
+    const cancelled = executions.filter(({ status }) => status === 'cancelled');
+    expect(cancelled).toHaveLength(cleared.reduce((sum, { cleared_count }) => sum + cleared_count, 0));
+    for (const { _id, status, priority } of executions) {
+      if (granted.includes(_id)) expect(status).toBe('running');
+      else expect([status, priority]).toEqual(status === 'queued' ? ['queued', 'high'] : ['cancelled', 'low']);
+    }
+    for (const { task_id } of cancelled) await runner.taskBecomes(task_id, 'cancelled');
+    const told = { task_id: { $in: task_ids }, event: 'task.cancelled' };
+    await until('all to be in the history', async () => (await ctx.history.countDocuments(told)) === cancelled.length);
+    const untold = { 'outbox.0': { $exists: true } };
+    await until('the outboxes to be empty', async () => {
+      const tasks = await ctx.tasks.countDocuments({ project_id: project, ...untold });
+      return tasks + (await ctx.executions.countDocuments({ project_id: project, ...untold })) === 0;
+    });
+    expect(await ctx.tasks.countDocuments({ project_id: project, title: 'Renamed' })).toBe(40);
+  });
 
   test('tokens that are lost are sent again, and ones too many run nothing twice', async () => {
     const { ctx } = platform;

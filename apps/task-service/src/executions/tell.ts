@@ -1,6 +1,7 @@
 import type { Task_Status } from '@claude-cli/proto/platform/v1/tasks';
 import { PlatformError } from '@claude-cli/shared/errors';
-import { guardedUpdate } from '@claude-cli/shared/guarded-update';
+import type { AnyEvent } from '@claude-cli/shared/events';
+import { type Decision, guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
 import { eventOfStatus } from '../tasks/status-event.ts';
 import { type Task, taskNotFound, withStatus } from '../tasks/task.ts';
@@ -37,9 +38,18 @@ async function updateTask(ctx: Context, execution: Execution, news: ExecutionEnt
     ctx.tasks,
     execution.task_id,
     () => taskNotFound(execution.task_id),
-    (task) => (isNews(task, execution, news) ? applied(task, execution, news) : undefined),
+    (task) => decisionOn(task, execution, news),
   );
   if (changed) void ctx.taskOutbox.flush(document);
+}
+
+/** What news of an execution changes in its task; undefined when that is not news to it. */
+export function decisionOn(
+  task: Task,
+  execution: Execution,
+  news: ExecutionEntry,
+): Decision<Task, AnyEvent> | undefined {
+  return isNews(task, execution, news) ? applied(task, execution, news) : undefined;
 }
 
 /** News may come twice, and late: a task takes only what is newer than what it took last. */

@@ -68,6 +68,11 @@ export async function reconsider(ctx: Context, execution: Execution): Promise<vo
   }
 }
 
+/** Look at what waits for any of these tasks, which have all ended. */
+export function followTasks(ctx: Context, task_ids: string[]): Promise<void> {
+  return reconsiderAll(ctx, { waits_on: { $in: task_ids } });
+}
+
 /** Look at what waits for a task when the task's news may matter to it. Harmless when told again. */
 export async function followTask(ctx: Context, event: AnyEvent): Promise<void> {
   switch (event.type) {
@@ -82,7 +87,9 @@ export async function followTask(ctx: Context, event: AnyEvent): Promise<void> {
   }
 }
 
-async function reconsiderAll(ctx: Context, filter: { waits_on: string } | { task_id: string; active: true }) {
+type Concerned = { waits_on: string | { $in: string[] } } | { task_id: string; active: true };
+
+async function reconsiderAll(ctx: Context, filter: Concerned): Promise<void> {
   for (let after = ''; ; ) {
     const waiting = await ctx.executions
       .find({ ...filter, _id: { $gt: after } })

@@ -1,5 +1,5 @@
 import type { AnyEvent, Change } from '@claude-cli/shared/events';
-import { isDuplicateKey } from '@claude-cli/shared/mongo';
+import { ignoreDuplicateKey, isDuplicateKey } from '@claude-cli/shared/mongo';
 import { type Connection, type Model, Schema } from 'mongoose';
 import type { Context } from '../context.ts';
 import type { Task } from '../tasks/task.ts';
@@ -107,6 +107,12 @@ export async function recordHistory(history: HistoryModel, event: AnyEvent): Pro
   await history.create(entry).catch((error) => {
     if (!isDuplicateKey(error)) throw error;
   });
+}
+
+/** Store the entries of many events; harmless for those that are there already. */
+export async function recordHistories(history: HistoryModel, events: readonly AnyEvent[]): Promise<void> {
+  const entries = events.flatMap((event) => entryOf(event) ?? []);
+  if (entries.length > 0) await history.insertMany(entries, { ordered: false }).catch(ignoreDuplicateKey);
 }
 
 /** The latest entries of a task, oldest first: those stored, and those that still wait in the task's outbox. */

@@ -5,14 +5,14 @@ import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
-import { cancelWaiting } from '../executions/cancel-execution.ts';
-import { type CancelRequest, type Execution, rankOf } from '../executions/execution.ts';
+import { cancelManyWaiting } from '../executions/cancel-many-waiting.ts';
+import { rankOf } from '../executions/execution.ts';
 import { forgetOverview } from './overview.ts';
 import { nameOf, priorityOf } from './queue-name.ts';
 import { queueNotFound } from './queue-state.ts';
 
-/** Executions that are cancelled at once; their tasks have heard of it before the next ones are. */
-const batch = 50;
+/** Executions that are cancelled together; their tasks have heard of it before the next ones are. */
+const batch = 200;
 /** Left of the time of the call when no further ones are begun, in milliseconds, so that the answer arrives. */
 const answerMs = 3_000;
 
@@ -30,7 +30,7 @@ export async function clearQueue(ctx: Context, request: ClearQueueRequest, call:
     while (!call.signal?.aborted && !isLate(call)) {
       const waiting = await ctx.executions.find(filter).sort({ queued_at: 1 }).limit(batch).lean();
       if (waiting.length === 0) break;
-      cleared_count += await cancelAll(ctx, waiting, asked);
+      cleared_count += await cancelManyWaiting(ctx, waiting, asked);
     }
   } finally {
     // Told also when the caller left or the database failed on the way: so many are gone.
@@ -42,18 +42,6 @@ export async function clearQueue(ctx: Context, request: ClearQueueRequest, call:
 
 function isLate({ deadline }: Call): boolean {
   return deadline !== undefined && deadline.getTime() - Date.now() < answerMs;
-}
-
-async function cancelAll(ctx: Context, waiting: readonly Execution[], asked: CancelRequest): Promise<number> {
-  const cancelled = await Promise.all(
-    waiting.map(async (execution) => {
-      const mine = await cancelWaiting(ctx, execution, asked);
-      // Behind what is being told already: so no more than a batch is under way.
-      await ctx.executionOutbox.flush({ _id: execution._id, outbox: [] });
-      return mine;
-    }),
-  );
-  return cancelled.filter(Boolean).length;
 }
 
 async function tellCleared(ctx: Context, priority: Priority, cleared_count: number, call: Call): Promise<void> {

@@ -18,7 +18,7 @@ export interface PlaceInQueue {
  * the time is the one as if it were resumed now; one that has no place yet is counted behind all others.
  */
 export async function placeInQueue(ctx: Context, execution: Execution): Promise<PlaceInQueue> {
-  const { priority, fair_at, _id } = execution;
+  const { priority, fair_at = null, _id } = execution;
   const { executions, queues, config } = ctx;
   const ready = (rank: number) => ({ status: 'queued' as const, rank, waiting_for: 'turn' as const });
   const count = (filter: object) => executions.countDocuments(filter, { limit: config.QUEUE_LIMIT });

@@ -38,6 +38,9 @@ export interface PlayedRunner extends AsyncDisposable {
   clear(): Promise<void>;
 }
 
+/** For a machine that is busy. */
+const patience = { deadlineMs: 20_000 };
+
 type RunFacts = Pick<RunResult, 'execution_id' | 'task_id' | 'generation'>;
 
 /** Play the runner of a platform, in a new project. */
@@ -47,7 +50,7 @@ export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> 
   const { id: project_id } = await platform.projects.createProject({ name: 'Runs' }, platform.admin);
 
   const execute: PlayedRunner['execute'] = (task_id, priority = 'normal', options = {}) =>
-    platform.tasks.executeTask({ task_id, priority, options }, platform.admin);
+    platform.tasks.executeTask({ task_id, priority, options }, platform.admin, patience);
   const take: PlayedRunner['take'] = async (priority = 'normal') => {
     const message = await channel.current?.get(bus.names.executionQueue(priority), { noAck: true });
     return message !== false && message !== undefined;
@@ -55,7 +58,7 @@ export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> 
   const takeSoon: PlayedRunner['takeSoon'] = (priority) => until('a token', () => take(priority));
   const claim: PlayedRunner['claim'] = (priority = 'normal', question = {}) => {
     const asked = { priority, claim_id: newId(), runner_id: 'runner-1', no_agents: false, ...question };
-    return platform.executions.claimExecution(asked, platform.runner);
+    return platform.executions.claimExecution(asked, platform.runner, patience);
   };
   const purge = async () => {
     for (const priority of priorities) await channel.current?.purgeQueue(bus.names.executionQueue(priority));
@@ -84,7 +87,7 @@ export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> 
     purge,
     clear: async () => {
       for (const priority of priorities) {
-        await platform.queues.clearQueue({ queue_name: nameOf(priority), confirm: true }, platform.admin);
+        await platform.queues.clearQueue({ queue_name: nameOf(priority), confirm: true }, platform.admin, patience);
       }
       await purge();
     },
@@ -94,7 +97,7 @@ export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> 
 
 async function newTask(platform: TestPlatform, project_id: string, dependencies: { depends_on_task_id: string }[]) {
   const request = { title: 'Run it', project_id, tags: [], dependencies, command: 'echo hello' };
-  return (await platform.tasks.createTask(request, platform.admin)).id;
+  return (await platform.tasks.createTask(request, platform.admin, patience)).id;
 }
 
 async function storedExecution({ ctx }: TestPlatform, execution_id: string) {
