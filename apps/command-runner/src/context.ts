@@ -10,8 +10,9 @@ import { Reports } from './commands/reports.ts';
 import { RunningCommands } from './commands/running-command.ts';
 import { Slots } from './commands/slots.ts';
 import { OutputStore } from './output/output-store.ts';
+import { Isolation, isolationSettings } from './processes/isolation.ts';
 import { type Runner, thisRunner } from './processes/runner.ts';
-import type { ProcessLimits } from './processes/shell.ts';
+import { killStrays, StrayHunt } from './processes/strays.ts';
 import { Workspace } from './processes/workspace.ts';
 import { Safety } from './safety/safety.ts';
 
@@ -21,10 +22,10 @@ export const runnerSettings = [
   'RUNNER_CONCURRENCY',
   'COMMAND_CONCURRENCY',
   'OUTPUT_LIMIT_BYTES',
-  'FILE_LIMIT_BYTES',
-  'MEMORY_LIMIT_BYTES',
-  'PROCESS_LIMIT',
+  ...isolationSettings,
   'CLAUDE_BINARY',
+  'AGENT_SILENCE_SECONDS',
+  'AGENT_EXIT_SECONDS',
   'SHUTDOWN_GRACE_MS',
 ] as const satisfies SettingName[];
 
@@ -42,42 +43,45 @@ export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
   /** Room for executions. */
   executionSlots: Slots;
   workspace: Workspace;
-  /** Keeps agent work away while the account's limit is reached. */
-  agentHold: AgentHold;
-  limits: ProcessLimits;
+  isolation: Isolation;
+  /** Finds processes that outlived their run. */
+  strays: StrayHunt;
   /** Judges commands before they run. */
   safety: Safety;
   access: ProjectAccessCache;
+  /** Keeps agent work away while the account's limit is reached. */
+  agentHold: AgentHold;
   executions: RpcClient<typeof ExecutionServiceService>;
 }
 
 /** Build the context. Resolves when the indexes exist. */
 export async function openContext(base: BaseContext<(typeof runnerSettings)[number]>): Promise<Context> {
   const { config, log, resources } = base;
-  const workspace = await Workspace.open(config.WORKSPACE_ROOT);
+  const workspace = await Workspace.open(config.WORKSPACE_ROOT, config.RUNNER_USER);
+  const isolation = await Isolation.open(config, workspace);
   const { connection } = await resources.connectMongo('commands');
   const bus = await resources.connectBus();
   const commands = new CommandStore(connection);
   const outputs = new OutputStore(connection);
   const [safety] = await Promise.all([Safety.load(), commands.model.init(), outputs.model.init()]);
+  const runner = thisRunner();
+  const running = new RunningCommands();
+  const isWanted = (runId: string) => running.hasRun(runId);
   return {
     ...base,
-    runner: thisRunner(),
+    runner,
     bus,
     commands,
     outputs,
     reports: resources.use(new Reports(bus, commands, log)),
-    running: new RunningCommands(),
+    running,
     directSlots: new Slots(config.COMMAND_CONCURRENCY),
     executionSlots: new Slots(config.RUNNER_CONCURRENCY),
     workspace,
-    agentHold: new AgentHold(),
-    limits: {
-      fileBytes: config.FILE_LIMIT_BYTES,
-      memoryBytes: config.MEMORY_LIMIT_BYTES,
-      processes: config.PROCESS_LIMIT,
-    },
+    isolation,
+    strays: resources.use(new StrayHunt(() => killStrays(runner, workspace.id, isWanted), log)),
     safety,
+    agentHold: new AgentHold(),
     access: new ProjectAccessCache(resources.channel('project-service')),
     executions: resources.channel('task-service').client(ExecutionServiceService),
   };

@@ -67,11 +67,50 @@ export const settings = {
     .describe('Largest file that a process of a command may write, by ulimit'),
   MEMORY_LIMIT_BYTES: positiveInt
     .optional()
-    .describe('Address space of each process of a command, by ulimit; unlimited when unset'),
+    .describe('Memory of each process of a command, by ulimit, and of all of them, by looks; unlimited when unset'),
+  CPU_LIMIT_SECONDS: positiveInt
+    .max(1_000_000)
+    .optional()
+    .describe(
+      'Processor time of each process of a command, by ulimit, and of all of them, by looks; unlimited when unset',
+    ),
   PROCESS_LIMIT: positiveInt
     .optional()
-    .describe("Processes that the runner's user may have while a command starts more, by ulimit; unlimited when unset"),
+    .describe(
+      'Processes and threads of one command in bubblewrap, else of the user that runs it, by ulimit; unset: 1024 in bubblewrap or with RUNNER_USER, else unlimited',
+    ),
+  RUNNER_ISOLATION: z
+    .enum(['plain', 'bubblewrap'])
+    .default('plain')
+    .describe('How commands are kept apart from the runner and from each other: docs/isolation.md'),
+  RUNNER_USER: z
+    .string()
+    .regex(/^[1-9]\d{0,8}:[1-9]\d{0,8}$/, 'must be <uid>:<gid>, neither of them 0')
+    .transform((text) => {
+      const [uid, gid] = text.split(':').map(Number);
+      return { uid: Number(uid), gid: Number(gid) };
+    })
+    .optional()
+    .describe('User and group that commands run as, <uid>:<gid>, where the runner is root; its own when unset'),
+  RUNNER_NETWORK: z
+    .enum(['none', 'agent', 'all'])
+    .default('agent')
+    .describe('Who may use the network in bubblewrap: nobody, the Claude CLI alone, or every command'),
+  RUNNER_READ_PATHS: z
+    .string()
+    .regex(/^\/[^:]*(:\/[^:]*)*$/, 'must be absolute paths, separated by colons')
+    .transform((text) => text.split(':'))
+    .optional()
+    .describe('Paths besides the system that commands in bubblewrap may read, colon-separated'),
   CLAUDE_BINARY: z.string().min(1).default('claude').describe('Claude CLI that runs tasks without a command'),
+  AGENT_SILENCE_SECONDS: positiveInt
+    .max(86_400)
+    .default(900)
+    .describe('How long the agent may write nothing before it is stopped; its tools may take 600 seconds'),
+  AGENT_EXIT_SECONDS: positiveInt
+    .max(86_400)
+    .default(10)
+    .describe('How long the agent may stay after its result before it is stopped'),
   EXECUTION_LEASE_MS: positiveInt
     .min(500)
     .default(30_000)

@@ -29,6 +29,8 @@ const schema = new Schema<CommandRecord>(
     completed_at: { type: Date, default: null },
     exit_code: optionalNumber,
     duration_ms: optionalNumber,
+    cpu_seconds: optionalNumber,
+    peak_memory_bytes: optionalNumber,
     output_bytes: { type: Number, default: 0 },
     output_truncated: { type: Boolean, default: false },
     error: optionalText,

@@ -2,6 +2,7 @@ import type { Command, Command_Status, CommandSummary } from '@claude-cli/proto/
 import type { OutputPiece, PlatformEvent } from '@claude-cli/shared/events';
 import type { OutboxEntry, WithOutbox } from '@claude-cli/shared/outbox';
 import type { Runner } from '../processes/runner.ts';
+import type { Usage } from '../processes/usage-meter.ts';
 
 /** The report of an end, kept until the broker has it. */
 export interface Report extends OutboxEntry {
@@ -31,6 +32,10 @@ export interface CommandRecord extends WithOutbox<Report>, Runner {
   completed_at: Date | null;
   exit_code: number | null;
   duration_ms: number | null;
+  /** Processor time of it and what it started; null while it runs. Absent, as the next, from records of earlier versions. */
+  cpu_seconds?: number | null;
+  /** Most memory that it held at a time; null while it runs, and where that cannot be told. */
+  peak_memory_bytes?: number | null;
   output_bytes: number;
   output_truncated: boolean;
   error: string | null;
@@ -57,7 +62,8 @@ export type CommandFacts = Pick<
 export type CommandEnd = Pick<
   CommandRecord,
   'status' | 'exit_code' | 'error' | 'output_bytes' | 'output_truncated' | 'duration_ms'
-> & { completed_at: Date };
+> &
+  Usage & { completed_at: Date };
 
 /** The record of a command that is about to start on a runner. */
 export function newRecord(facts: CommandFacts, runner: Runner): CommandRecord {
@@ -71,6 +77,8 @@ export function newRecord(facts: CommandFacts, runner: Runner): CommandRecord {
     completed_at: null,
     exit_code: null,
     duration_ms: null,
+    cpu_seconds: null,
+    peak_memory_bytes: null,
     output_bytes: 0,
     output_truncated: false,
     error: null,
@@ -102,6 +110,8 @@ export function toProto(record: CommandRecord, output: OutputPiece[]): Command {
     error: record.error ?? undefined,
     task_id: record.task_id ?? undefined,
     forced: record.forced ?? false,
+    cpu_seconds: record.cpu_seconds ?? undefined,
+    peak_memory_bytes: record.peak_memory_bytes ?? undefined,
   };
 }
 

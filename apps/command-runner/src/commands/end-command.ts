@@ -19,6 +19,8 @@ export interface StartedRun {
   output: OutputRecorder;
   stored: BoundedOutput;
   translator: Translator | undefined;
+  /** Writes what was held back because it might have become a mark of progress. */
+  endOfProgress: () => void;
 }
 
 /** Follow a command to its end: enforce the timeout, pass on all output, then store the end, then tell it. */
@@ -34,9 +36,12 @@ export async function endCommand(ctx: Context, run: StartedRun): Promise<void> {
   }
   const processEnd = await child.ended;
   clearTimeout(timer);
+  // What left the group is not killed with it. A sandbox takes everything with it.
+  if (!ctx.isolation.isSandboxed) ctx.strays.huntSoon();
   const completed_at = new Date();
   const duration_ms = Math.round(performance.now() - started);
-  const complaint = run.translator?.end();
+  run.endOfProgress();
+  const verdict = run.translator?.end(run.output.stderrTail);
   await run.output.close();
 
   const outcome = judge({
@@ -44,11 +49,12 @@ export async function endCommand(ctx: Context, run: StartedRun): Promise<void> {
     stopped: running.stopped,
     timeoutMs: spec.timeoutMs,
     stderrTail: run.output.stderrTail,
-    complaint,
+    verdict,
   });
   const end: CommandEnd = {
     ...outcome,
-    exit_code: processEnd.exit_code,
+    cpu_seconds: processEnd.cpu_seconds,
+    peak_memory_bytes: processEnd.peak_memory_bytes,
     completed_at,
     duration_ms,
     output_bytes: run.output.bytes,

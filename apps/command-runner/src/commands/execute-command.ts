@@ -28,7 +28,7 @@ export async function executeCommand(
   const release = ctx.directSlots.take();
   if (!release) throw new PlatformError('SYSTEM_OVERLOADED', 'Too many commands run at once, try again later');
   try {
-    const spec = directCommand(ctx, request, call, { directory, forced: !verdict.safe });
+    const spec = directCommand(request, call, { directory, forced: !verdict.safe });
     // The text may hold secrets: the record has it, for those who may see the record.
     if (spec.facts.forced) ctx.log.warn(auditOf(spec, call), 'an admin had a command run that was found unsafe');
     const running = await startCommand(ctx, spec);
@@ -46,7 +46,6 @@ function auditOf({ facts }: CommandSpec, { requestId }: Call) {
 }
 
 function directCommand(
-  ctx: Context,
   request: ExecuteCommandRequest,
   { caller }: Call,
   { directory, forced }: { directory: string; forced: boolean },
@@ -66,7 +65,7 @@ function directCommand(
       started_at: new Date(),
       forced,
     },
-    program: shellProgram(request.command, ctx.limits),
+    program: shellProgram(request.command),
     timeoutMs: (request.timeout ?? defaultTimeoutSeconds) * 1000,
     live: request.stream_output ?? true,
     environment: request.environment,

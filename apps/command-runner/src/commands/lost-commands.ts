@@ -3,7 +3,6 @@ import { every } from '@claude-cli/shared/timer';
 import type { Context } from '../context.ts';
 import { isSameProcess, signalGroup } from '../processes/identity.ts';
 import type { Runner } from '../processes/runner.ts';
-import { killStrays } from '../processes/strays.ts';
 import type { CommandRecord, Report } from './command.ts';
 
 /** Pause between heartbeats, and looks for what dead runners left, in milliseconds. */
@@ -27,7 +26,7 @@ export async function watchLostCommands(ctx: Context): Promise<AsyncDisposable> 
     [Symbol.asyncDispose]: async () => {
       await looking[Symbol.asyncDispose]();
       // Stopped after everything that runs: what is still there has escaped.
-      await killOurStrays(ctx);
+      await ctx.strays.hunt();
     },
   };
 }
@@ -53,12 +52,7 @@ async function cleanUp(ctx: Context): Promise<void> {
     killLeftovers(record, ctx.runner);
     if (isDead(record, ctx.runner) || record.heartbeat_at < silentSince) await closeLost(ctx, record);
   }
-  await killOurStrays(ctx);
-}
-
-async function killOurStrays(ctx: Context): Promise<void> {
-  const strays = await killStrays(ctx.runner, ctx.workspace.id, (runId) => ctx.running.hasRun(runId));
-  if (strays.length > 0) ctx.log.warn({ strays }, 'killed processes that outlived their run');
+  await ctx.strays.hunt();
 }
 
 async function closeLost(ctx: Context, record: CommandRecord): Promise<void> {

@@ -1,8 +1,9 @@
 import type { RunningProcess } from '../processes/running-process.ts';
+import type { Exceeded } from '../processes/usage-meter.ts';
 import type { CommandEnd } from './command.ts';
 
 /** Why a command is stopped before its end. */
-export type StopReason = 'cancelled' | 'timed out' | 'lease lost' | 'runner stopped';
+export type StopReason = 'cancelled' | 'timed out' | 'lease lost' | 'runner stopped' | 'hung' | Exceeded;
 
 /** A command of this runner, from before its process exists until its end is stored. */
 export class RunningCommand {
@@ -10,6 +11,8 @@ export class RunningCommand {
   readonly run_id: string;
   /** Why it was told to stop, if so; the first reason counts. */
   stopped: StopReason | undefined;
+  /** How far it is by its own account, in percent; undefined until it says so. */
+  progress: number | undefined;
   #process: RunningProcess | undefined;
   #killAfterMs: number | undefined;
   readonly #end = Promise.withResolvers<CommandEnd>();

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { BoundedOutput } from '../output/bounded-output.ts';
 import { LiveOutput } from '../output/live-output.ts';
 import { OutputRecorder } from '../output/output-recorder.ts';
+import { ProgressReader } from '../output/progress-reader.ts';
 import { childEnvironment } from '../processes/environment.ts';
 import { RunningProcess } from '../processes/running-process.ts';
 import type { Program } from '../processes/shell.ts';
@@ -14,11 +15,19 @@ import { RunningCommand, type StopReason } from './running-command.ts';
 /** Takes output. */
 export type WriteOutput = (stream: OutputPiece['stream'], text: string) => void;
 
+/** How a program went by its own account. */
+export interface Verdict {
+  /** Undefined when it did not say: then the exit code decides. */
+  succeeded: boolean | undefined;
+  /** Why it failed, or what is to be added to a bad exit code; null when there is nothing to say. */
+  error: string | null;
+}
+
 /** Reads the stdout of a program that does not write for people. */
 export interface Translator {
   read(text: string): void;
-  /** stdout has ended. Answers why the program failed, if it said so itself. */
-  end(): string | undefined;
+  /** The program has ended. */
+  end(stderrTail: string): Verdict;
 }
 
 /** A command to start. */
@@ -31,7 +40,7 @@ export interface CommandSpec {
   /** Variables that the caller adds. */
   environment?: Record<string, string>;
   /** Makes the program the agent: it sees its own settings, and its stdout is translated. */
-  translator?: (write: WriteOutput) => Translator;
+  translator?: (write: WriteOutput, stop: () => void) => Translator;
   /** The event that tells the end; undefined when nobody waits for it. */
   report: (end: CommandEnd, stopped: StopReason | undefined) => Report['event'] | undefined;
 }
@@ -57,7 +66,14 @@ export async function startCommand(ctx: Context, spec: CommandSpec): Promise<Run
 
 function neverStarted(): CommandEnd {
   const nothing = { exit_code: null, output_bytes: 0, output_truncated: false, duration_ms: 0 };
-  return { ...nothing, status: 'failed', error: 'The command could not be recorded', completed_at: new Date() };
+  const untold = { cpu_seconds: null, peak_memory_bytes: null };
+  return {
+    ...nothing,
+    ...untold,
+    status: 'failed',
+    error: 'The command could not be recorded',
+    completed_at: new Date(),
+  };
 }
 
 async function beginRecord(ctx: Context, facts: CommandFacts): Promise<void> {
@@ -82,23 +98,36 @@ function launch(ctx: Context, spec: CommandSpec, running: RunningCommand): void 
     pause: () => child.pause(),
     resume: () => child.resume(),
   });
-  const translator = spec.translator?.((stream, text) => output.write(stream, text));
+  const translator = spec.translator?.(
+    (stream, text) => output.write(stream, text),
+    () => running.stop('hung'),
+  );
+  const progress =
+    facts.kind === 'execution' && !translator
+      ? new ProgressReader((percent) => (running.progress = percent))
+      : undefined;
+  const agent = translator !== undefined;
+  const directory = facts.working_directory;
   const child = new RunningProcess({
-    ...spec.program,
-    cwd: facts.working_directory,
+    ...ctx.isolation.launch(spec.program, { directory, agent }),
+    cwd: directory,
+    exceeded: (what) => running.stop(what),
     env: childEnvironment({
       mark: { workspace_id: ctx.workspace.id, runner: ctx.runner, run_id: facts.run_id },
       task_id,
       project_id,
       execution_id: command_id,
+      isolated: ctx.isolation.environment(directory),
       added: spec.environment ?? {},
-      agent: translator !== undefined,
+      agent,
     }),
     read: (stream, text) => {
-      if (translator && stream === 'stdout') translator.read(text);
-      else output.write(stream, text);
+      if (stream !== 'stdout') output.write(stream, text);
+      else if (translator) translator.read(text);
+      else output.write(stream, progress?.read(text) ?? text);
     },
   });
   running.attach(child);
-  void endCommand(ctx, { spec, running, child, output, stored, translator });
+  const endOfProgress = () => output.write('stdout', progress?.end() ?? '');
+  void endCommand(ctx, { spec, running, child, output, stored, translator, endOfProgress });
 }

@@ -6,6 +6,9 @@ import { ownOrigin } from './claim.ts';
 /** Longest pause before a renewal that failed is tried again, in milliseconds. */
 const retryMs = 1_000;
 
+/** How soon progress that is new is told, in milliseconds: no renewal follows another faster because of it. */
+const progressMs = 500;
+
 /** A claimed execution and the time, by performance.now(), until which it is ours. */
 export interface Lease {
   job: Job;
@@ -15,8 +18,14 @@ export interface Lease {
 /**
  * Renew a lease every third of it, until disposed. It is lost when task-service says so, or when task-service could not be
  * asked for so long that it has given the execution to somebody else: then the process must be stopped.
+ * @param progress how far the run is, in percent, when that is known: what is new is told without waiting for the next renewal
  */
-export function keepLease(ctx: Context, { job, leaseUntil }: Lease, lost: () => void): AsyncDisposable {
+export function keepLease(
+  ctx: Context,
+  { job, leaseUntil }: Lease,
+  lost: () => void,
+  progress: () => number | undefined = () => undefined,
+): AsyncDisposable {
   const stop = new AbortController();
   const { execution_id, generation, lease_ms } = job;
   const request = { execution_id, generation, runner_id: ctx.runner.runner_id };
@@ -24,13 +33,20 @@ export function keepLease(ctx: Context, { job, leaseUntil }: Lease, lost: () => 
   const loop = async () => {
     let until = leaseUntil;
     let pause = lease_ms / 3;
+    let told: number | undefined;
     for (;;) {
-      await setTimeout(Math.max(0, Math.min(pause, until - performance.now())), undefined, { signal: stop.signal });
+      const due = Math.min(performance.now() + pause, until);
+      do {
+        const wait = Math.min(progressMs, Math.max(0, due - performance.now()));
+        await setTimeout(wait, undefined, { signal: stop.signal });
+      } while (performance.now() < due && progress() === told);
       const asked = performance.now();
       if (asked >= until) break;
       try {
-        const { held } = await ctx.executions.renewLease(request, ownOrigin(), { deadlineMs: until - asked });
+        const renewal = { ...request, progress_percentage: progress() };
+        const { held } = await ctx.executions.renewLease(renewal, ownOrigin(), { deadlineMs: until - asked });
         if (!held) break;
+        told = renewal.progress_percentage;
         until = asked + lease_ms;
         pause = lease_ms / 3;
       } catch (err) {

@@ -1,12 +1,12 @@
 import type { Job } from '@claude-cli/proto/platform/v1/executions';
-import { newEvent, type RunResult } from '@claude-cli/shared/events';
+import { newEvent } from '@claude-cli/shared/events';
+import { AgentRun } from '../agent/agent-run.ts';
 import type { CommandEnd, Report } from '../commands/command.ts';
 import { judgeCommand, reasonOf } from '../commands/judge-command.ts';
 import type { RunningCommand } from '../commands/running-command.ts';
 import { type CommandSpec, startCommand } from '../commands/start-command.ts';
 import type { Context } from '../context.ts';
 import { type Program, shellProgram } from '../processes/shell.ts';
-import { AgentStream, agentProgram } from './claude.ts';
 import { keepLease, type Lease } from './lease.ts';
 
 /** Run a claimed execution to its end. Resolves when its slot is free again. Never rejects. */
@@ -17,13 +17,15 @@ export async function runExecution(ctx: Context, lease: Lease): Promise<void> {
   const started_at = new Date();
   let running: RunningCommand | undefined;
   let lost = false;
-  const renewal = keepLease(ctx, lease, () => {
+  const agent = job.command === undefined ? new AgentRun(ctx, job) : undefined;
+  const stop = () => {
     lost = true;
     running?.stop('lease lost');
-  });
+  };
+  const renewal = keepLease(ctx, lease, stop, () => agent?.progress ?? running?.progress);
   try {
     await endEarlierAttempt(ctx, execution_id);
-    running = await startCommand(ctx, await specOf(ctx, job, started_at));
+    running = await startCommand(ctx, await specOf(ctx, job, agent, started_at));
     if (lost) running.stop('lease lost');
     log.info({ pid: running.pid, task_id: job.task_id }, 'execution started');
     await running.ended;
@@ -32,7 +34,8 @@ export async function runExecution(ctx: Context, lease: Lease): Promise<void> {
   } catch (err) {
     log.error({ err }, 'execution could not be started');
     const end = { status: 'failed', exit_code: null, error: 'The run could not be started', output_bytes: 0 } as const;
-    const event = finished(job, started_at, { ...end, completed_at: new Date() }, null);
+    const untold = { cpu_seconds: null, peak_memory_bytes: null };
+    const event = finished(job, started_at, { ...end, ...untold, completed_at: new Date() }, undefined);
     await ctx.reports.sendUnstored({ id: event.id, time: event.time, event });
     await renewal[Symbol.asyncDispose]();
   }
@@ -45,9 +48,8 @@ async function endEarlierAttempt(ctx: Context, executionId: string): Promise<voi
   await earlier?.ended;
 }
 
-async function specOf(ctx: Context, job: Job, started_at: Date): Promise<CommandSpec> {
-  const { execution_id, command, prompt } = job;
-  const agent = command === undefined ? new AgentStream() : undefined;
+async function specOf(ctx: Context, job: Job, agent: AgentRun | undefined, started_at: Date): Promise<CommandSpec> {
+  const { execution_id, command = '', prompt } = job;
   // What goes beyond the bound is dropped.
   const stored = (bytes: number) => Math.min(bytes, ctx.config.OUTPUT_LIMIT_BYTES);
   const directory = await ctx.workspace.ofProject(job.project_id);
@@ -56,41 +58,40 @@ async function specOf(ctx: Context, job: Job, started_at: Date): Promise<Command
       _id: execution_id,
       run_id: `${execution_id}.${job.generation}`,
       kind: 'execution',
-      command: command ?? `${ctx.config.CLAUDE_BINARY} -p ${JSON.stringify(prompt.slice(0, 200))}`,
+      command: agent === undefined ? command : `${ctx.config.CLAUDE_BINARY} -p ${JSON.stringify(prompt.slice(0, 200))}`,
       working_directory: directory,
       user_id: job.user_id,
       project_id: job.project_id,
       task_id: job.task_id,
       started_at,
     },
-    program:
-      command === undefined
-        ? agentProgram(ctx.config.CLAUDE_BINARY, prompt)
-        : await safeProgram(ctx, command, directory),
+    program: agent?.program ?? (await safeProgram(ctx, command, directory)),
     timeoutMs: job.timeout_ms,
     live: true,
     report: (end, stopped) =>
       // Whoever took the execution away does not wait for us.
       stopped === 'lease lost'
         ? undefined
-        : finished(job, started_at, { ...end, output_bytes: stored(end.output_bytes) }, agent?.result ?? null),
+        : finished(job, started_at, { ...end, output_bytes: stored(end.output_bytes) }, agent),
   };
-  if (agent) spec.translator = (write) => agent.to(write);
+  if (agent) spec.translator = (write, stop) => agent.translator(write, stop);
   return spec;
 }
 
 /** A command of a task; one that was found unsafe is not started, so that the run ends with the reason. */
 async function safeProgram(ctx: Context, command: string, directory: string): Promise<Program> {
-  const program = shellProgram(command, ctx.limits);
+  const program = shellProgram(command);
   const verdict = await judgeCommand(ctx, command, { directory });
   return verdict.safe ? program : { ...program, refused: `Refused as unsafe: ${reasonOf(verdict)}` };
 }
 
+const isFailure = (status: string) => status === 'failed' || status === 'timed_out';
+
 function finished(
   job: Job,
   started_at: Date,
-  end: Pick<CommandEnd, 'status' | 'exit_code' | 'error' | 'output_bytes' | 'completed_at'>,
-  result: RunResult['result'],
+  end: Omit<CommandEnd, 'output_truncated' | 'duration_ms'>,
+  agent: AgentRun | undefined,
 ): Report['event'] {
   const { execution_id, task_id, generation, project_id, user_id } = job;
   return newEvent(
@@ -103,10 +104,11 @@ function finished(
       status: end.status === 'running' ? 'failed' : end.status,
       exit_code: end.exit_code,
       error: end.error,
-      result,
+      result: agent?.report() ?? null,
+      retry_at: isFailure(end.status) ? (agent?.retryAt() ?? null) : null,
       output_bytes: end.output_bytes,
-      cpu_seconds: null,
-      peak_memory_bytes: null,
+      cpu_seconds: end.cpu_seconds,
+      peak_memory_bytes: end.peak_memory_bytes,
       started_at: started_at.toISOString(),
       finished_at: end.completed_at.toISOString(),
     },

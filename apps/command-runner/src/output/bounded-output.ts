@@ -28,8 +28,8 @@ interface Gap {
 }
 
 /**
- * The stored output of one run, within a bound: the first quarter and the end are kept, of the rest a note says how much
- * it was. The end is trimmed in steps, so it is between five and six eighths of the bound. In a flood of full
+ * The stored output of one run, within a bound: the first eighth and the newest part are kept, of the rest a note says how
+ * much it was. The end is trimmed in steps, so it is between six and seven eighths of the bound. In a flood of full
  * batches the end is held for a moment, so that what is dropped at once is never written.
  *
  * Never rejects: while the database is away, `add` waits (and so the command does), but not for ever.
@@ -63,7 +63,7 @@ export class BoundedOutput {
   /** Keep a batch. @param mayHold whether `settle` or another batch is sure to come */
   async add(batch: Batch, mayHold: boolean): Promise<void> {
     const cost = batch.bytes + batchCost + pieceCost * batch.pieces.length;
-    const isHead = this.#tail.length === 0 && !this.#dropped && this.#head + cost <= this.#limit / 4;
+    const isHead = this.#tail.length === 0 && !this.#dropped && this.#head + cost <= this.#limit / 8;
     if (isHead) {
       this.#head += cost;
       await this.#save(batch);
@@ -71,7 +71,7 @@ export class BoundedOutput {
     }
     this.#tail.push({ batch, cost, saved: false });
     this.#tailCost += cost;
-    if (this.#tailCost > (this.#limit * 3) / 4) this.#trim();
+    if (this.#tailCost > (this.#limit * 7) / 8) this.#trim();
     const held = this.#tail.reduce((sum, kept) => sum + (kept.saved ? 0 : kept.cost), 0);
     if (!mayHold || held > hold.bytes || Date.now() - this.#savedAt > hold.ms) await this.#saveTail();
   }
@@ -82,7 +82,7 @@ export class BoundedOutput {
   }
 
   #trim(): void {
-    while (this.#tail.length > 1 && this.#tailCost > (this.#limit * 5) / 8) {
+    while (this.#tail.length > 1 && this.#tailCost > (this.#limit * 6) / 8) {
       const kept = this.#tail.shift();
       if (!kept) return;
       this.#tailCost -= kept.cost;

@@ -43,7 +43,9 @@ test('a command that writes without end waits while nothing is taken from it', a
     resume: () => endless.resume(),
   });
   const endless = new RunningProcess({
-    ...shellProgram('yes', {}),
+    ...shellProgram('yes'),
+    sandboxed: false,
+    limits: {},
     cwd: '/',
     env: { PATH: process.env.PATH },
     read: (stream, text) => output.write(stream, text),
@@ -56,7 +58,7 @@ test('a command that writes without end waits while nothing is taken from it', a
   blocked();
   await until('it may go on', () => output.bytes > before + 1_048_576);
   endless.stop();
-  expect(await endless.ended).toEqual({ exit_code: -15 });
+  expect(await endless.ended).toMatchObject({ exit_code: -15 });
   await output.close();
 });
 
@@ -82,12 +84,24 @@ test('what a flood leaves behind is stored while the command still runs', async 
   await runner.commands.cancelCommand({ command_id }, as('ann'));
 });
 
-test('a character that is written in parts is not torn', async () => {
-  const request = { command: "printf '\\303'; sleep 0.1; printf '\\244'", environment: {} };
-  const { command_id } = await runner.commands.executeCommand(request, as('ann'));
+test('characters that are written in parts are not torn, wherever they are split', async () => {
+  const text = 'aä€😀';
+  const octal = (bytes: Uint8Array) => [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+  const bytes = Buffer.from(text);
+  const splits = [...bytes].map(
+    (_, at) => `printf '${octal(bytes.subarray(0, at))}'; sleep 0.05; printf '${octal(bytes.subarray(at))}\\n'`,
+  );
+  const { command_id } = await runner.commands.executeCommand(
+    { command: splits.join('; '), environment: {}, stream_output: true },
+    as('ann'),
+  );
   await runner.ctx.running.get(command_id)?.ended;
   const { output } = await runner.commands.getCommandStatus({ command_id }, as('ann'));
-  expect(output.map((piece) => piece.content)).toEqual(['ä']);
+  expect(output.map((piece) => piece.content).join('')).toBe(`${text}\n`.repeat(bytes.length));
+  await until('all is shown', () => {
+    const shown = harness.shown(command_id).flatMap(({ pieces }) => pieces);
+    return shown.map(({ content }) => content).join('') === `${text}\n`.repeat(bytes.length);
+  });
 });
 
 test('output that the database does not take in time is let go, noted, and later output is stored again', async () => {

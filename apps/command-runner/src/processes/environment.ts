@@ -59,6 +59,8 @@ export interface ChildEnvironment {
   project_id: string | null;
   /** Id of the execution or of the direct command. */
   execution_id: string;
+  /** What the isolation of the child puts in the place of inherited variables. */
+  isolated?: NodeJS.ProcessEnv;
   /** Variables that the caller adds. */
   added?: Record<string, string>;
   /** Whether the child is the agent, which needs a key of its own. */
@@ -73,7 +75,7 @@ export function childEnvironment(child: ChildEnvironment, own: NodeJS.ProcessEnv
   const passed = Object.entries(own).filter(
     ([name]) => inherited.test(name) || (child.agent && inheritedByAgent.test(name)),
   );
-  const env: NodeJS.ProcessEnv = { ...Object.fromEntries(passed), TERM: 'dumb', ...child.added };
+  const env: NodeJS.ProcessEnv = { ...Object.fromEntries(passed), TERM: 'dumb', ...child.isolated, ...child.added };
   env[`${ours}EXECUTION_ID`] = child.execution_id;
   if (child.task_id) env[`${ours}TASK_ID`] = child.task_id;
   if (child.project_id) env[`${ours}PROJECT_ID`] = child.project_id;

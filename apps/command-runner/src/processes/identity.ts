@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readStat } from './proc-stat.ts';
 
 /**
  * When a process started, in a form that no later process with the same id can have: the boot, and the kernel's clock
@@ -6,15 +7,8 @@ import { readFileSync } from 'node:fs';
  * proves nothing.
  */
 export function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the name in parentheses and may contain anything; the start is the 22nd of all.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, ticks] = [fields[0], fields[19]];
-    return state === 'Z' || ticks === undefined ? undefined : `${bootId()}:${ticks}`;
-  } catch {
-    return undefined;
-  }
+  const stat = readStat(pid);
+  return stat === undefined || stat.state === 'Z' ? undefined : `${bootId()}:${stat.started}`;
 }
 
 /** Whether the process that was seen to start then still runs. */

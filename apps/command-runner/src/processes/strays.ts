@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import type { Logger } from '@claude-cli/shared/logger';
 import { markName, readMark } from './environment.ts';
 import { isSameProcess } from './identity.ts';
 import type { Runner } from './runner.ts';
@@ -48,4 +49,60 @@ async function markIn(pid: string): Promise<string | undefined> {
     .split('\0')
     .find((entry) => entry.startsWith(start))
     ?.slice(start.length);
+}
+
+/** How long after the end of a run strays are looked for, in milliseconds: many runs that end share a look. */
+const soonMs = 300;
+/** Most looks in a row: processes that start others faster than they are killed must not keep us. */
+const mostRounds = 10;
+
+/** Looks for strays, one look at a time. */
+export class StrayHunt implements AsyncDisposable {
+  readonly #kill: () => Promise<Stray[]>;
+  readonly #log: Logger;
+  #timer: NodeJS.Timeout | undefined;
+  #hunting: Promise<void> | undefined;
+
+  constructor(kill: () => Promise<Stray[]>, log: Logger) {
+    this.#kill = kill;
+    this.#log = log;
+  }
+
+  /** Kill what outlived its run. Never rejects. */
+  async hunt(): Promise<void> {
+    // One that is under way may have passed what we are asked about.
+    await this.#hunting;
+    this.#hunting ??= this.#rounds().finally(() => {
+      this.#hunting = undefined;
+    });
+    await this.#hunting;
+  }
+
+  /** A run has ended: look in a moment. */
+  huntSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.hunt();
+    }, soonMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#hunting;
+  }
+
+  async #rounds(): Promise<void> {
+    try {
+      for (let round = 0; round < mostRounds; round++) {
+        const strays = await this.#kill();
+        if (strays.length === 0) return;
+        this.#log.warn(
+          { strays: strays.slice(0, 20), count: strays.length },
+          'killed processes that outlived their run',
+        );
+      }
+    } catch (err) {
+      this.#log.warn({ err }, 'looking for strays failed');
+    }
+  }
 }

@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { lchown, mkdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { invalidField } from '@claude-cli/shared/errors';
 import { isId } from '@claude-cli/shared/ids';
+
+/** Who owns directories. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
 
 /** The directory below which every command runs. */
 export class Workspace {
@@ -12,15 +18,20 @@ export class Workspace {
   /** Tells workspaces of one machine apart, and with them the installations that they belong to. */
   readonly id: string;
 
-  private constructor(root: string) {
+  readonly #owner: Owner | undefined;
+
+  private constructor(root: string, owner: Owner | undefined) {
     this.root = root;
+    this.#owner = owner;
     this.id = createHash('sha256').update(root).digest('hex').slice(0, 12);
   }
 
-  /** Make the root when it is missing. */
-  static async open(root: string): Promise<Workspace> {
+  /** Make the root when it is missing. @param owner who shall own it and what is made in it; else this service */
+  static async open(root: string, owner?: Owner): Promise<Workspace> {
     await mkdir(root, { recursive: true, mode: 0o700 });
-    return new Workspace(await realpath(root));
+    const workspace = new Workspace(await realpath(root), owner);
+    await workspace.#give(workspace.root);
+    return workspace;
   }
 
   /**
@@ -41,9 +52,14 @@ export class Workspace {
   async ofProject(projectId: string): Promise<string> {
     if (!isId(projectId)) throw new Error('a project without an id has no directory');
     const path = join(this.root, projectId);
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    if (await mkdir(path, { recursive: true, mode: 0o700 })) await this.#give(path);
     // A command may have put a link in its place.
     if ((await realpath(path)) !== path) throw new Error('the directory of the project leads outside');
     return path;
+  }
+
+  /** Not through a link: a command may have put one there in the meantime. */
+  async #give(path: string): Promise<void> {
+    if (this.#owner) await lchown(path, this.#owner.uid, this.#owner.gid);
   }
 }
