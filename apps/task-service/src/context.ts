@@ -1,3 +1,4 @@
+import { AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
 import { ProjectAccessCache } from '@claude-cli/shared/access';
 import type { Bus } from '@claude-cli/shared/amqp/bus';
@@ -8,6 +9,7 @@ import type { Logger } from '@claude-cli/shared/logger';
 import { Outbox } from '@claude-cli/shared/outbox';
 import type { BaseContext } from '@claude-cli/shared/service/service';
 import type { Settings } from '@claude-cli/shared/settings';
+import { type DeadLetterModel, deadLetterModel } from './dead-letters/dead-letter.ts';
 import { type ExecutionEntry, type ExecutionModel, executionModel } from './executions/execution.ts';
 import { type FairOrder, openFairOrder } from './executions/fair-order.ts';
 import { type SlotModel, slotModel } from './executions/slots.ts';
@@ -36,11 +38,13 @@ export interface Context {
   /** Executions on which claims of this process decide now. */
   claiming: Set<string>;
   usage: UsageModel;
+  deadLetters: DeadLetterModel;
   queues: Queues;
   taskOutbox: Outbox<AnyEvent>;
   executionOutbox: Outbox<ExecutionEntry>;
   access: ProjectAccessCache;
   users: RpcClient<typeof UserServiceService>;
+  accounts: RpcClient<typeof AuthServiceService>;
   knownUsers: KnownUsers;
 }
 
@@ -53,7 +57,8 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
   const executions = executionModel(connection);
   const slots = slotModel(connection);
   const usage = usageModel(connection);
-  await Promise.all([tasks.init(), history.init(), executions.init(), slots.init(), usage.init()]);
+  const deadLetters = deadLetterModel(connection);
+  await Promise.all([tasks.init(), history.init(), executions.init(), slots.init(), usage.init(), deadLetters.init()]);
   const projects = resources.channel('project-service');
   const tellEvent = async (event: AnyEvent) => {
     await recordHistory(history, event);
@@ -74,6 +79,7 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     fair,
     claiming: new Set(),
     usage,
+    deadLetters,
     queues,
     taskOutbox: resources.use(new Outbox(tasks.collection, tellEvent, log)),
     executionOutbox: resources.use(
@@ -81,6 +87,7 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     ),
     access: new ProjectAccessCache(projects),
     users: projects.client(UserServiceService),
+    accounts: projects.client(AuthServiceService),
     knownUsers: new KnownUsers(projects),
   };
   return ctx;

@@ -8,6 +8,10 @@ import type { Service } from '@claude-cli/shared/service/service';
 import { every } from '@claude-cli/shared/timer';
 import { getProjectAnalytics } from './analytics/get-project-analytics.ts';
 import { type Context, createContext, settingNames } from './context.ts';
+import { boundDeadLetters } from './dead-letters/bound-dead-letters.ts';
+import { keepDeadLetters } from './dead-letters/keep-dead-letters.ts';
+import { listDeadLetters } from './dead-letters/list-dead-letters.ts';
+import { replayDeadLetters } from './dead-letters/replay-dead-letters.ts';
 import { cancelTask } from './executions/cancel-task.ts';
 import { claimExecution } from './executions/claim-execution.ts';
 import { executeTask } from './executions/execute-task.ts';
@@ -28,6 +32,7 @@ import { pauseQueue } from './queues/pause-queue.ts';
 import { reportRunner } from './queues/report-runner.ts';
 import { resumeQueue } from './queues/resume-queue.ts';
 import { rollUp } from './queues/rollups.ts';
+import { runDue } from './schedules/run-due.ts';
 import { bulkUpdateTasks } from './tasks/bulk-update-tasks.ts';
 import { cloneTasks } from './tasks/clone-tasks.ts';
 import { createTask } from './tasks/create-task.ts';
@@ -73,6 +78,8 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
       resumeQueue,
       clearQueue,
       getQueueMetrics,
+      listDeadLetters,
+      replayDeadLetters,
       changeQueuePriority,
     }),
   ],
@@ -102,7 +109,10 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
         },
         (event) => takeResult(ctx, event),
       ),
+    keepDeadLetters,
+    (ctx) => every(10_000, 'counting the dead letters', () => boundDeadLetters(ctx), ctx.log),
     (ctx) => every(1_000, 'waking executions that are due', () => wakeDue(ctx), ctx.log),
+    (ctx) => every(1_000, 'running what is scheduled', () => runDue(ctx), ctx.log),
     (ctx) => every(1_000, 'ending expired executions', () => endExpired(ctx), ctx.log),
     (ctx) => every(10_000, 'rolling up what happened in the queues', () => rollUp(ctx), ctx.log),
     (ctx) => every(60_000, 'releasing left reservations of tasks', () => releaseLeftReservations(ctx), ctx.log),

@@ -26,6 +26,7 @@ const kindOfField: Readonly<Record<string, string>> = {
   assigned_to: 'user',
   created_by: 'user',
   paused_by: 'user',
+  set_by: 'user',
   announced_by: 'user',
   successful: 'task',
 };

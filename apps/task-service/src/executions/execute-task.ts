@@ -6,13 +6,14 @@ import { placeInQueue } from '../queues/place-in-queue.ts';
 import { findTaskToChange } from '../tasks/find-task.ts';
 import { queueExecution } from './queue-execution.ts';
 
-const defaultTimeoutSeconds = 3_600;
+/** How long a run may take when nobody says it, in milliseconds. */
+export const usualTimeoutMs = 3_600_000;
 
 /** Put a task into a queue to be run. */
 export async function executeTask(ctx: Context, request: ExecuteTaskRequest, call: Call): Promise<QueuedExecution> {
   const { task, access } = await findTaskToChange(ctx, request.task_id, call);
   await requireOutputRoom(ctx, task.project_id, access.resource_limits?.storage_limit);
-  const { timeout = defaultTimeoutSeconds, retry_attempts = 0 } = request.options ?? {};
+  const { timeout = usualTimeoutMs / 1000, retry_attempts = 0 } = request.options ?? {};
   const { wait_for_dependencies = false, resume = false } = request.options ?? {};
   const execution = await queueExecution(ctx, task, {
     requested_by: call.caller.user_id,

@@ -12,6 +12,8 @@ import { nextLook, reconsider, requireDependencies } from './wait-for-dependenci
 
 /** How a task is to be run. */
 export interface RunOptions {
+  /** Id of the execution, when it was chosen before, so that queueing it twice makes one; a new one when absent. */
+  _id?: string;
   requested_by: string;
   priority: Priority;
   timeout_ms: number;

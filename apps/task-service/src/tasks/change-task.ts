@@ -6,6 +6,8 @@ import { changesOf, type Decision, guardedUpdate } from '@claude-cli/shared/guar
 import type { Context } from '../context.ts';
 import { claimBlockers, dependenciesInFlux, type HeldClaim } from '../dependencies/claim-blockers.ts';
 import { blockersAmong, requireDependedTasks } from '../dependencies/wanted-dependencies.ts';
+import { requireScheduling } from '../schedules/require-scheduling.ts';
+import { type StoredSchedule, termsOf } from '../schedules/schedule.ts';
 import { findTaskToChange } from './find-task.ts';
 import { searchableOf } from './searchable.ts';
 import { eventOfStatus } from './status-event.ts';
@@ -33,6 +35,7 @@ export type EditableFields = Pick<
   | 'metadata'
   | 'command'
   | 'dependencies'
+  | 'schedule'
 >;
 
 /** A task after a change. */
@@ -57,7 +60,7 @@ const derived = new Set<string>([
  * Change a task as one change with one event: the only way in which callers change tasks, alone or many at once.
  * @param want what fields are to be, given the task as it is; asked again when others change it meanwhile
  * @throws PlatformError TASK_NOT_FOUND, PROJECT_ACCESS_DENIED, PROJECT_ARCHIVED, TASK_ALREADY_RUNNING, VALIDATION_*,
- *   RESOURCE_CONFLICT for a status that does not follow, or when others keep changing the task
+ *   AUTH_INSUFFICIENT_PERMISSIONS and PROJECT_LIMIT_EXCEEDED for a schedule, RESOURCE_CONFLICT for a status that does not follow, or when others keep changing the task
  */
 export async function changeTask(
   ctx: Context,
@@ -71,6 +74,7 @@ export async function changeTask(
     wanted.status === undefined || isIdle(ctx, task_id),
     requireAssignee(ctx, before, wanted, call),
     wanted.dependencies && requireDependedTasks(ctx, before, wanted.dependencies),
+    wanted.schedule && requireScheduling(ctx, before, call),
   ]);
   const blockers = blockersAmong(wanted.dependencies ?? []);
   await using claim = blockers.length > 0 ? await claimBlockers(ctx, task_id, blockers) : undefined;
@@ -130,9 +134,13 @@ function withClaim(task: Task, fields: Partial<EditableFields>, claim: HeldClaim
 /** A change under the contract's name of the field and in its form; none for what is not to be told. */
 function contractChange(change: Change): Change[] {
   if (derived.has(change.field)) return [];
-  if (change.field !== 'estimated_duration_ms') return [change];
+  const { field, old_value, new_value } = change;
+  if (field === 'schedule') {
+    const terms = (schedule: unknown) => termsOf(schedule as StoredSchedule | null);
+    return [{ field, old_value: terms(old_value), new_value: terms(new_value) }];
+  }
+  if (field !== 'estimated_duration_ms') return [change];
   const shown = (ms: unknown) => (typeof ms === 'number' ? formatDuration(ms) : null);
-  const { old_value, new_value } = change;
   return [{ field: 'estimated_duration', old_value: shown(old_value), new_value: shown(new_value) }];
 }
 

@@ -82,6 +82,8 @@ class Copy {
         .map((dependency) => this.#dependencyOf(dependency)),
       claimed_dependencies: null,
       latest_run: null,
+      // Nobody has asked for the copy to run.
+      schedule: null,
       version: 1,
       outbox: [],
     };

@@ -7,6 +7,8 @@ import { defaultLimits } from '@claude-cli/shared/limits';
 import type { Context } from '../context.ts';
 import { requireDependedTasks, wantedDependencies } from '../dependencies/wanted-dependencies.ts';
 import { withTaskRoom } from '../limits/task-room.ts';
+import { requireScheduling } from '../schedules/require-scheduling.ts';
+import { newSchedule } from '../schedules/schedule.ts';
 import { searchableOf } from './searchable.ts';
 import { factsOf, type Task, toProto } from './task.ts';
 
@@ -19,6 +21,7 @@ export async function createTask(ctx: Context, request: CreateTaskRequest, call:
   await Promise.all([
     requireDependedTasks(ctx, { ...task, dependencies: [] }, task.dependencies),
     task.assigned_to && ctx.knownUsers.require(task.assigned_to, 'assigned_to', call),
+    task.schedule && requireScheduling(ctx, task, call),
   ]);
   const { session_id } = call.caller;
   const about = { actor: task.created_by, project_id, version: task.version, session_id };
@@ -59,6 +62,7 @@ function newTask(request: CreateTaskRequest, user_id: string): Task {
     dependencies: wantedDependencies(request.dependencies),
     claimed_dependencies: null,
     latest_run: null,
+    schedule: request.schedule ? newSchedule(request.schedule, user_id, now) : null,
     ...searchableOf({ title, description, tags: request.tags }),
     version: 1,
     deleted_at: null,

@@ -27,6 +27,7 @@ function stored(project_id: string, fields: Partial<Task>, n: number): Task {
     dependencies: [],
     claimed_dependencies: null,
     latest_run: null,
+    schedule: null,
     outbox: [],
   };
   const times = { created_at: day(n), updated_at: day(30 - n), started_at: null, completed_at: null };

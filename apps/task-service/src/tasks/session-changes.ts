@@ -1,5 +1,6 @@
 import { parseDuration } from '@claude-cli/shared/duration';
 import type { Change } from '@claude-cli/shared/events';
+import { type ScheduleTerms, scheduleOf, termsOf } from '../schedules/schedule.ts';
 import type { EditableFields } from './change-task.ts';
 import type { Task } from './task.ts';
 
@@ -43,6 +44,10 @@ const restorable: Readonly<
   dependencies: {
     of: ({ dependencies }) => dependencies,
     put: (dependencies: Task['dependencies']) => ({ dependencies }),
+  },
+  schedule: {
+    of: ({ schedule }) => termsOf(schedule),
+    put: (terms: ScheduleTerms | null) => ({ schedule: terms && scheduleOf(terms) }),
   },
 };
 

@@ -10,6 +10,7 @@ import type { AnyEvent, Change, TaskFacts } from '@claude-cli/shared/events';
 import type { Aggregate } from '@claude-cli/shared/guarded-update';
 import { outboxIndex } from '@claude-cli/shared/outbox';
 import { type Connection, type Model, Schema } from 'mongoose';
+import { type StoredSchedule, toProto as toSchedule } from '../schedules/schedule.ts';
 
 /** Another task that a task depends on. */
 export interface StoredDependency {
@@ -53,6 +54,8 @@ export interface Task extends Aggregate<AnyEvent> {
   dependencies: StoredDependency[];
   claimed_dependencies: DependencyClaim | null;
   latest_run: LatestRun | null;
+  /** When it is executed by itself; null: only when somebody asks for it. */
+  schedule: StoredSchedule | null;
   /** What it is found and sorted by, see searchable.ts. */
   terms: string[];
   term_texts: Record<string, string>;
@@ -91,6 +94,7 @@ const schema = new Schema<Task>(
     dependencies: { type: [Schema.Types.Mixed], default: [] } as never,
     claimed_dependencies: { type: Schema.Types.Mixed, default: null },
     latest_run: { type: Schema.Types.Mixed, default: null },
+    schedule: { type: Schema.Types.Mixed, default: null },
     terms: { type: [String], required: true },
     term_texts: { type: Schema.Types.Mixed, required: true },
     title_key: { type: String, required: true },
@@ -116,6 +120,13 @@ schema.index({ project_id: 1, deleted_at: 1, created_at: -1, _id: -1 });
 schema.index(endedIndex);
 schema.index({ project_id: 1, deleted_at: 1, status: 1, actual_duration_ms: 1, completed_at: 1 });
 schema.index({ created_by: 1, deleted_at: 1, status: 1 });
+// Schedules: whose time has come, what a replica left, and how many there are.
+schema.index({ 'schedule.next_run_at': 1 }, { sparse: true });
+schema.index({ 'schedule.pending.claimed_at': 1 }, { sparse: true });
+schema.index(
+  { project_id: 1, deleted_at: 1, 'schedule.next_run_at': 1 },
+  { partialFilterExpression: { 'schedule.next_run_at': { $gt: new Date(0) } } },
+);
 schema.index(...outboxIndex);
 
 /** The tasks of a database. */
@@ -208,6 +219,7 @@ export function toProto(task: Task): TaskMessage {
     completed_at: task.completed_at?.toISOString(),
     metadata: task.metadata,
     command: task.command ?? undefined,
+    schedule: task.schedule ? toSchedule(task.schedule) : undefined,
   };
 }
 

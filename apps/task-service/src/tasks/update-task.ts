@@ -4,6 +4,7 @@ import { invalidField } from '@claude-cli/shared/errors';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
 import { wantedDependencies } from '../dependencies/wanted-dependencies.ts';
+import { isSame, newSchedule } from '../schedules/schedule.ts';
 import { changeTask, type EditableFields } from './change-task.ts';
 import { type Task, toProto } from './task.ts';
 
@@ -16,15 +17,16 @@ const cleared: Readonly<Record<string, Partial<EditableFields>>> = {
   metadata: { metadata: {} },
   command: { command: null },
   dependencies: { dependencies: [] },
+  schedule: { schedule: null },
 };
 
 /** Change the fields given. */
 export async function updateTask(ctx: Context, request: UpdateTaskRequest, call: Call): Promise<TaskMessage> {
-  const { task } = await changeTask(ctx, request.task_id, call, (present) => fieldsOf(request, present));
+  const { task } = await changeTask(ctx, request.task_id, call, (present) => fieldsOf(request, present, call));
   return toProto(task);
 }
 
-function fieldsOf(request: UpdateTaskRequest, present: Task): Partial<EditableFields> {
+function fieldsOf(request: UpdateTaskRequest, present: Task, { caller }: Call): Partial<EditableFields> {
   const fields: Partial<EditableFields> = Object.assign({}, ...request.cleared_fields.map(clear));
   const { title, description, status, priority, progress_percentage, assigned_to, metadata, command } = request;
   const given = { title, description, status, priority, progress_percentage, assigned_to, metadata, command };
@@ -34,6 +36,11 @@ function fieldsOf(request: UpdateTaskRequest, present: Task): Partial<EditableFi
   if (request.tags.length > 0) fields.tags = [...new Set(request.tags)];
   if (request.dependencies.length > 0) {
     fields.dependencies = wantedDependencies(request.dependencies, present.dependencies);
+  }
+  if (request.schedule) {
+    const schedule = newSchedule(request.schedule, caller.user_id);
+    // What is under way of an equal one goes on.
+    if (!isSame(schedule, present.schedule)) fields.schedule = schedule;
   }
   return fields;
 }

@@ -1,5 +1,3 @@
-import { setTimeout as setTimer } from 'node:timers';
-import { setTimeout } from 'node:timers/promises';
 import { context, propagation } from '@opentelemetry/api';
 import {
   type ChannelModel,
@@ -8,18 +6,18 @@ import {
   connect,
   type RecoveringChannelModel,
 } from 'amqplib';
+import { PlatformError } from '../errors.ts';
 import { type AnyEvent, type PlatformEvent, routingKey } from '../events.ts';
 import type { Logger } from '../logger.ts';
 import { inSpanOf } from '../telemetry.ts';
 import { KeptChannel } from './kept-channel.ts';
+import { tryAgain, usualAttempts } from './retries.ts';
 import { declareTopology, durableQueue, type Names, namesFor, type Priority } from './topology.ts';
 
 /** How long the broker may take to confirm a message, in milliseconds. */
 const confirmTimeoutMs = 10_000;
 /** A broker that is silent for twice as long is taken for dead. */
 const heartbeatSeconds = 10;
-/** Longest pause before a handler that failed is tried again, in milliseconds. */
-const maxRetryDelayMs = 30_000;
 
 /** An order to all runners. */
 export interface ControlMessage {
@@ -38,6 +36,8 @@ export interface Subscription {
   patterns: readonly string[];
   /** Messages that are handled at once. */
   prefetch: number;
+  /** Failures of the handler on one message, outages apart, after which the message is set aside; see usualAttempts. */
+  attempts?: number;
 }
 
 /** Options of one message. */
@@ -125,8 +125,9 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
-   * Handle messages. A handler that throws is tried again with growing pauses until it succeeds, while the broker keeps
-   * the message; a message that is not JSON goes to the dead letters at once.
+   * Handle messages. A handler that throws is tried again with growing pauses, while the broker keeps the message: without
+   * end during outages of what it needs, else for some minutes. Then the message goes to the dead letters, as one that is
+   * not JSON does at once; without a durable queue it is dropped.
    */
   subscribe<Message>(
     subscription: Subscription,
@@ -139,7 +140,7 @@ export class Bus implements AsyncDisposable {
       await channel.prefetch(subscription.prefetch);
       await channel.consume(queue, (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});
-        else void this.#handle(channel, closed.signal, delivery, handler);
+        else void this.#handle(channel, closed.signal, delivery, subscription, handler);
       });
     });
   }
@@ -161,30 +162,31 @@ export class Bus implements AsyncDisposable {
     channel: ConfirmChannel,
     closed: AbortSignal,
     delivery: ConsumeMessage,
+    { attempts = usualAttempts }: Subscription,
     handler: (message: Message, redelivered: boolean) => Promise<void>,
   ): Promise<void> {
+    const about = { routing_key: delivery.fields.routingKey, message_id: delivery.properties.messageId };
     let message: Message;
     try {
       message = JSON.parse(delivery.content.toString());
     } catch {
-      this.#log.error(
-        { routing_key: delivery.fields.routingKey },
-        'a message that is not JSON goes to the dead letters',
-      );
+      this.#log.error(about, 'a message that is not JSON is set aside');
       return channel.reject(delivery, false);
     }
     const headers = delivery.properties.headers ?? {};
     const name = `consume ${delivery.fields.exchange}`;
-    for (let attempt = 0; !closed.aborted; attempt++) {
-      try {
-        await inSpanOf(headers, name, 'consumer', () => handler(message, delivery.fields.redelivered));
-        if (!closed.aborted) channel.ack(delivery);
-        return;
-      } catch (err) {
-        this.#log.warn({ err, routing_key: delivery.fields.routingKey, attempt }, 'a message could not be handled yet');
-        await setTimeout(Math.min(maxRetryDelayMs, 200 * 2 ** attempt), undefined, { signal: closed }).catch(() => {});
-      }
-    }
+    const end = await tryAgain(
+      () => inSpanOf(headers, name, 'consumer', () => handler(message, delivery.fields.redelivered)),
+      {
+        limit: attempts,
+        signal: closed,
+        failed: (err, attempt) => this.#log.warn({ err, ...about, attempt }, 'a message could not be handled yet'),
+      },
+    );
+    if (end === 'done') return channel.ack(delivery);
+    if (end === 'interrupted') return;
+    this.#log.error({ ...about, attempts }, 'a message that cannot be handled is set aside');
+    channel.reject(delivery, false);
   }
 
   #publish(exchange: string, key: string, body: unknown, { messageId, persistent }: Delivery): Promise<void> {
@@ -192,16 +194,20 @@ export class Bus implements AsyncDisposable {
     propagation.inject(context.active(), headers);
     return new Promise((resolve, reject) => {
       const channel = this.#publisher.current;
-      if (!channel) return reject(new Error('the broker is not connected'));
-      const timer = setTimer(() => reject(new Error('the broker did not confirm in time')), confirmTimeoutMs);
+      if (!channel) return reject(brokerAway('the broker is not connected'));
+      const timer = setTimeout(() => reject(brokerAway('the broker did not confirm in time')), confirmTimeoutMs);
       const options = { persistent, headers, contentType: 'application/json', ...(messageId ? { messageId } : {}) };
       channel.publish(exchange, key, Buffer.from(JSON.stringify(body)), options, (error) => {
         clearTimeout(timer);
-        if (error) reject(error);
+        if (error) reject(brokerAway('the broker did not take a message', error));
         else resolve();
       });
     });
   }
+}
+
+function brokerAway(message: string, cause?: unknown): PlatformError {
+  return new PlatformError('SERVICE_UNAVAILABLE', message, { service: 'broker' }, cause);
 }
 
 /** The broker's address with a heartbeat, unless it names one, so that a peer that died silently is noticed. */
