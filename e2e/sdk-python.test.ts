@@ -40,7 +40,7 @@ whereThereIsPython(
     pytest.stdout.on('data', (data) => (told += data));
     pytest.stderr.on('data', (data) => (told += data));
     const ended = new Promise((resolve) => pytest.once('close', resolve));
-    await poll(() => existsSync(restart) || pytest.exitCode !== null || undefined, { timeoutMs: 90_000 });
+    await poll(() => existsSync(restart) || pytest.exitCode !== null || undefined, { timeoutMs: 150_000 });
     if (existsSync(restart)) {
       platform.kill('realtime');
       platform.kill('gateway');
@@ -50,7 +50,7 @@ whereThereIsPython(
     expect(told).toMatch(/\n\d+ passed in/);
     expect(pytest.exitCode).toBe(0);
   },
-  180_000,
+  240_000,
 );
 
 whereThereIsPython(

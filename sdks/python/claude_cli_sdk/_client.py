@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from ._commands import AsyncStreamingCommands, StreamingCommands
 from ._exchange import Came, Failed, Renew, Send, Settings, Sleep, Steps, call, sign_in
 from ._live import AsyncLiveConnection, LiveSettings
 from ._live_blocking import LiveConnection
@@ -74,6 +75,7 @@ class AsyncClaudeCliClient(AsyncResources, _Base):
     ) -> None:
         _Base.__init__(self, base_url, token, username, password, session_id, timeout, retries)
         AsyncResources.__init__(self, self._perform)
+        self.commands: AsyncStreamingCommands = AsyncStreamingCommands(self._perform, self)
         self._http = httpx.AsyncClient()
         self._lock: Optional[asyncio.Lock] = None
         self.websocket = _AsyncWebsocket(self)
@@ -153,6 +155,7 @@ class ClaudeCliClient(Resources, _Base):
     ) -> None:
         _Base.__init__(self, base_url, token, username, password, session_id, timeout, retries)
         Resources.__init__(self, self._perform)
+        self.commands: StreamingCommands = StreamingCommands(self._perform, self)
         self._http = httpx.Client()
         self._lock = threading.Lock()
         self.websocket = _Websocket(self)

@@ -86,6 +86,28 @@ def test_a_session_that_does_not_exist_is_refused_for_good(client):
     assert caught.value.details["code"] == 4403
 
 
+def test_the_output_of_a_command_is_streamed_each_line_once(client):
+    lines = [f"line {n}\n" for n in range(1, 21)]
+    command = client.commands.execute(command="for i in $(seq 1 20); do echo line $i; sleep 0.05; done")
+    assert "".join(piece.content for piece in client.commands.stream(command.command_id)) == "".join(lines)
+
+
+def test_the_output_of_a_task_is_streamed_with_asyncio_too(project):
+    async def work():
+        async with AsyncClaudeCliClient(base_url=f"{URL}/api", **ACCOUNT) as client:
+            task = await client.tasks.create(title="Stream", project_id=project.id, command="echo a; sleep 1; echo b")
+            execution = await client.tasks.execute(task.id, priority="high")
+            while True:
+                try:
+                    return [piece.content async for piece in client.commands.stream(execution.execution_id)]
+                except ApiError as error:
+                    # No runner has begun it yet.
+                    assert error.is_not_found
+                    await asyncio.sleep(0.1)
+
+    assert asyncio.run(asyncio.wait_for(work(), 30)) == ["a\n", "b\n"]
+
+
 def test_everything_works_with_asyncio_too(project):
     async def work():
         async with AsyncClaudeCliClient(base_url=f"{URL}/api", **ACCOUNT) as client:

@@ -8,6 +8,7 @@ import time
 import pytest
 from claude_cli_sdk import ApiError, ClaudeCliClient, RetryRules, verify_webhook_signature
 from claude_cli_sdk._exchange import Came, Failed, Renew, Send, Settings, Sleep, call
+from claude_cli_sdk._output import OutputMerge
 from claude_cli_sdk._record import Record
 from claude_cli_sdk._retry import is_retryable, pause, retry_after_of
 from claude_cli_sdk._tokens import Provide, Tokens, expiry_of
@@ -161,3 +162,14 @@ def test_signatures_of_webhooks_are_checked():
 def test_a_token_and_a_password_together_are_refused():
     with pytest.raises(TypeError):
         ClaudeCliClient(BASE, token="t", username="u", password="p")
+
+
+def test_stored_and_live_output_that_overlap_are_told_once_and_in_order():
+    def piece(time, content="x", stream="stdout"):
+        return Record({"timestamp": time, "content": content, "stream": stream})
+
+    stored = [piece("T1"), piece("T9", "a note", "system"), piece("T2"), piece("T2")]
+    live = [piece("T2"), piece("T2"), piece("T2"), piece("T3", "y")]
+    merge = OutputMerge()
+    told = [one for telling in (stored, live, [*stored, live[2], live[3]]) for one in filter(merge.telling(), telling)]
+    assert told == [*stored, live[2], live[3]]
