@@ -14,9 +14,13 @@ const binary = join(bin.path, 'claude');
 let running: TestPlatform;
 let projectId: string;
 
-beforeAll(async () => {
+function install(): void {
   writeFileSync(binary, `#!/bin/sh\nexec '${process.execPath}' '${fake}' "$@"\n`);
   chmodSync(binary, 0o755);
+}
+
+beforeAll(async () => {
+  install();
   running = await startTestPlatform({ PATH: `${bin.path}${delimiter}${process.env.PATH}`, CLAUDE_BINARY: 'claude' });
   projectId = await createProject(running.admin);
 }, 120_000);
@@ -69,6 +73,24 @@ test('the agent goes on with its conversation when that is asked for', async () 
   expect(textOf(await endedCommand(admin, execution_id, 20_000))).toContain('"--resume","5e55-1"]');
 });
 
+test('an agent that is not installed is told with the name of the program and exit code 127', async () => {
+  const { admin, platform } = running;
+  rmSync(binary);
+  using _ = { [Symbol.dispose]: install };
+  const session = await admin.call<{ session_id: string }>('POST', '/api/sessions/', {});
+  using live = await LiveConnection.open(platform.url, session.session_id);
+  await live.authenticate(String(admin.token));
+  await live.subscribe('task_updates', projectId);
+  const taskId = await agentTask('success');
+  await execute(admin, taskId);
+  const failed = await live.next({ type: 'error', where: ({ data }) => data?.task_id === taskId, timeoutMs: 20_000 });
+  expect(failed.data).toMatchObject({
+    code: 'TASK_EXECUTION_FAILED',
+    details: { error: 'Command not found: claude', exit_code: 127 },
+  });
+});
+
+// The last one: afterwards the runner takes no agent work for a while.
 test('an agent that meets the limit of its account waits for it, while commands go on', async () => {
   const { admin } = running;
   const taskId = await agentTask('limited');
@@ -81,20 +103,4 @@ test('an agent that meets the limit of its account waits for it, while commands 
   expect(await executionOf(taskId)).toMatchObject({ attempt: 1, status: expect.stringMatching(/queued|running/) });
   await admin.call('POST', `/api/tasks/${taskId}/cancel`, {});
   await taskWithStatus(admin, taskId, ['cancelled']);
-});
-
-test('an agent that is not installed is told with the name of the program and exit code 127', async () => {
-  const { admin, platform } = running;
-  rmSync(binary);
-  const session = await admin.call<{ session_id: string }>('POST', '/api/sessions/', {});
-  using live = await LiveConnection.open(platform.url, session.session_id);
-  await live.authenticate(String(admin.token));
-  await live.subscribe('task_updates', projectId);
-  const taskId = await agentTask('success');
-  await execute(admin, taskId);
-  const failed = await live.next({ type: 'error', where: ({ data }) => data?.task_id === taskId, timeoutMs: 20_000 });
-  expect(failed.data).toMatchObject({
-    code: 'TASK_EXECUTION_FAILED',
-    details: { error: 'Command not found: claude', exit_code: 127 },
-  });
 });

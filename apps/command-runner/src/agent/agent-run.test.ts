@@ -138,7 +138,7 @@ describe('the agent', () => {
 
   test('tells its progress with the lease', async () => {
     await harness.runner();
-    const { execution_id } = await harness.execute(undefined, { prompt: 'half-done', lease_ms: 600 });
+    const { execution_id } = await harness.execute(undefined, { prompt: 'half-done' });
     await until('progress is told', () => harness.standIn.renewals.some((r) => r.progress_percentage === 50));
     await harness.bus.publishControl({ order: 'cancel', command_id: execution_id });
     await harness.finished(execution_id);
