@@ -23,8 +23,10 @@ export async function passOnSlot(ctx: Context, execution: Pick<Execution, '_id' 
 export async function refuseSlots(ctx: Context, project_id: string, ids: string[], limit: number): Promise<void> {
   const refused = { $set: { refused_at: new Date(), limit } };
   const slots = await ctx.slots.findOneAndUpdate({ _id: project_id }, refused, { returnDocument: 'after' }).lean();
+  // One to which a claim that died has left a slot keeps its turn: nobody else can have that slot.
+  const without = ids.filter((id) => !slots?.holders.includes(id));
   await ctx.executions.updateMany(
-    { _id: { $in: ids }, status: 'queued', waiting_for: 'turn' },
+    { _id: { $in: without }, status: 'queued', waiting_for: 'turn' },
     { $set: { waiting_for: 'project_limit' } },
   );
   // A slot that was given back just before found nobody to wake.
@@ -58,9 +60,11 @@ export async function wakeWhereFree(ctx: Context): Promise<void> {
 
 async function wakeIn(ctx: Context, { _id, holders, refused_at, limit = 0 }: ProjectSlots): Promise<void> {
   const isLongAgo = Date.now() - (refused_at?.getTime() ?? 0) > tryAgainMs;
-  const free = Math.max(limit - holders.length, isLongAgo ? 1 : 0);
-  if (free === 0) return;
-  const woken = await wakeRefused(ctx, _id, free);
+  // Those that are ready already may take what is free.
+  const ready = { project_id: _id, status: 'queued' as const, waiting_for: 'turn' as const };
+  const unclaimed = limit - holders.length - (await ctx.executions.countDocuments(ready, { limit: limit + 1 }));
+  if (unclaimed <= 0 && !isLongAgo) return;
+  const woken = await wakeRefused(ctx, _id, Math.max(unclaimed, 1));
   // Whoever is refused from now on says so anew; whoever was refused long ago has written it.
   const set = woken === 0 ? { refused_at: null } : { refused_at: new Date() };
   if (isLongAgo) await ctx.slots.updateOne({ _id, refused_at: refused_at ?? null }, { $set: set });
