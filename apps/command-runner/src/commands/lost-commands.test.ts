@@ -6,6 +6,8 @@ import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { as, Harness } from '../testing/harness.ts';
 import { isAlive } from '../testing/is-alive.ts';
+import { isolationsHere } from '../testing/isolations.ts';
+import { processesWith } from '../testing/processes-with.ts';
 
 let harness: Harness;
 let victim: ChildProcess | undefined;
@@ -22,9 +24,9 @@ afterEach(async () => {
 });
 
 /** Start a runner as a process of its own; answers the port of its gRPC server. */
-async function startVictim(): Promise<number> {
+async function startVictim(settings: Record<string, string> = {}): Promise<number> {
   const main = fileURLToPath(new URL('../main.ts', import.meta.url));
-  const env = { ...harness.env, LOG_LEVEL: 'info', PATH: process.env.PATH };
+  const env = { ...harness.env, ...settings, LOG_LEVEL: 'info', PATH: process.env.PATH };
   victim = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let log = '';
   victim.stdout?.on('data', (chunk) => (log += chunk));
@@ -60,6 +62,29 @@ test('what a killed runner left running is killed by the next, and its records a
   expect(await next.ctx.commands.find(job.execution_id)).toMatchObject({ status: 'failed', error: 'runner lost' });
   expect(harness.events.some((event) => event.type === 'execution.finished')).toBe(false);
 });
+
+test.each((await isolationsHere()).filter(({ sandboxed }) => sandboxed))(
+  'in $name nothing outlives a killed runner, and a run that is cancelled from elsewhere ends',
+  async ({ settings }) => {
+    const channel = new RpcChannel(`127.0.0.1:${await startVictim(settings)}`);
+    const commands = channel.client(CommandServiceService);
+    const marker = `7${Date.now() % 1_000_000}`;
+    const command = `setsid sleep ${marker}.1 & (sleep ${marker}.2 &); sleep ${marker}.3`;
+    const started = await commands.executeCommand({ command, environment: {} }, as('ann'));
+    const cancelled = await commands.executeCommand({ command: 'sleep 60', environment: {} }, as('ann'));
+    await until('all run', () => processesWith(`sleep ${marker}`).length >= 3);
+    const other = await harness.runner(settings);
+    const request = { command_id: cancelled.command_id };
+    expect(await other.commands.cancelCommand(request, as('ann'))).toMatchObject({ exit_code: -15 });
+    expect(processesWith(`sleep ${marker}`).length).toBeGreaterThanOrEqual(3);
+    channel.close();
+    victim?.kill('SIGKILL');
+    await until('nothing is left', () => processesWith(`sleep ${marker}`).length === 0);
+    await other[Symbol.asyncDispose]();
+    const next = await harness.runner(settings);
+    expect(await next.ctx.commands.find(started.command_id)).toMatchObject({ status: 'failed', error: 'runner lost' });
+  },
+);
 
 test('a report that a killed runner could not give is given by the next', async () => {
   const first = await harness.runner();

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CommandLine, writtenBy } from '../testing/command-line.ts';
 import { Harness, type TestRunner } from '../testing/harness.ts';
 import { isolationsHere } from '../testing/isolations.ts';
+import { processesWith } from '../testing/processes-with.ts';
 import { readAllStats } from './proc-stat.ts';
 import { membersOf } from './usage-meter.ts';
 
@@ -41,7 +42,7 @@ describe.each(await isolationsHere())('$name holds', ({ settings, sandboxed, bou
     let most = 0;
     await until('it is stopped', async () => {
       most = Math.max(most, membersOf(readAllStats(), new Set([pid])).get(pid)?.length ?? 0);
-      return (await line.status(id)).status !== 'running';
+      return runner.ctx.running.get(id) === undefined;
     });
     const bomb = await line.status(id);
     expect(bomb).toMatchObject({ status: 'timed_out' });
@@ -57,7 +58,7 @@ describe.each(await isolationsHere())('$name holds', ({ settings, sandboxed, bou
     let most = 0;
     const watching = setInterval(() => {
       most = Math.max(most, heldMemory());
-    }, 250);
+    }, 500);
     const flood = await run("head -c 31457280 /dev/zero | tr '\\0' x; echo; echo last");
     const endless = await run('yes', 2);
     clearInterval(watching);
@@ -153,15 +154,4 @@ function heldMemory(): number {
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
-}
-
-/** Processes of this machine whose command line has a text. */
-function processesWith(text: string): string[] {
-  return readdirSync('/proc').filter((entry) => {
-    try {
-      return /^\d+$/.test(entry) && readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes(text);
-    } catch {
-      return false;
-    }
-  });
 }

@@ -52,7 +52,7 @@ async function markIn(pid: string): Promise<string | undefined> {
 }
 
 /** How long after the end of a run strays are looked for, in milliseconds: many runs that end share a look. */
-const soonMs = 300;
+const soonMs = 1_000;
 /** Most looks in a row: processes that start others faster than they are killed must not keep us. */
 const mostRounds = 10;
 

@@ -1,5 +1,4 @@
 import type { Command, ExecuteCommandRequest } from '@claude-cli/proto/platform/v1/commands';
-import { until } from '@claude-cli/shared/testing/until';
 import { as, type TestRunner } from './harness.ts';
 
 /** Runs direct commands of an admin, whatever their safety. */
@@ -23,11 +22,9 @@ export class CommandLine {
 
   /** A command once it has ended. */
   async ended(id: string): Promise<Command> {
-    return until(
-      'the command has ended',
-      async () => (await this.status(id)).status !== 'running' && this.status(id),
-      40_000,
-    );
+    // Not by asking for its output again and again, which may be large.
+    await this.#runner.ctx.running.get(id)?.ended;
+    return this.status(id);
   }
 
   /** Run a command to its end. */
