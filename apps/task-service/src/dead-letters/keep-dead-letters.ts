@@ -1,5 +1,5 @@
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
-import { tryAgain } from '@claude-cli/shared/amqp/retries';
+import { settle, tryAgain } from '@claude-cli/shared/amqp/retries';
 import { declareTopology } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
 import { type Delivery, letterOf } from './dead-letter.ts';
@@ -29,7 +29,7 @@ export function keepDeadLetters({ bus, deadLetters, log }: Context): Promise<Kep
         },
       );
       if (end !== 'done') return;
-      channel.ack(delivery);
+      settle(() => channel.ack(delivery));
       log.error({ dead_letter: _id, queue: letter.queue, reason: letter.reason }, 'a message lies aside');
     };
     await channel.consume(bus.names.deadLetters, (delivery) => {

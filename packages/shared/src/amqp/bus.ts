@@ -11,7 +11,7 @@ import { type AnyEvent, type PlatformEvent, routingKey } from '../events.ts';
 import type { Logger } from '../logger.ts';
 import { inSpanOf } from '../telemetry.ts';
 import { KeptChannel } from './kept-channel.ts';
-import { tryAgain, usualAttempts } from './retries.ts';
+import { settle, tryAgain, usualAttempts } from './retries.ts';
 import { declareTopology, durableQueue, type Names, namesFor, type Priority } from './topology.ts';
 
 /** How long the broker may take to confirm a message, in milliseconds. */
@@ -171,7 +171,7 @@ export class Bus implements AsyncDisposable {
       message = JSON.parse(delivery.content.toString());
     } catch {
       this.#log.error(about, 'a message that is not JSON is set aside');
-      return channel.reject(delivery, false);
+      return settle(() => channel.reject(delivery, false));
     }
     const headers = delivery.properties.headers ?? {};
     const name = `consume ${delivery.fields.exchange}`;
@@ -183,10 +183,10 @@ export class Bus implements AsyncDisposable {
         failed: (err, attempt) => this.#log.warn({ err, ...about, attempt }, 'a message could not be handled yet'),
       },
     );
-    if (end === 'done') return channel.ack(delivery);
+    if (end === 'done') return settle(() => channel.ack(delivery));
     if (end === 'interrupted') return;
     this.#log.error({ ...about, attempts }, 'a message that cannot be handled is set aside');
-    channel.reject(delivery, false);
+    settle(() => channel.reject(delivery, false));
   }
 
   #publish(exchange: string, key: string, body: unknown, { messageId, persistent }: Delivery): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { PlatformError } from '../errors.ts';
-import { isOutage, pauseMs, tryAgain, usualAttempts } from './retries.ts';
+import { isOutage, pauseMs, settle, tryAgain, usualAttempts } from './retries.ts';
 
 const away = new PlatformError('SERVICE_UNAVAILABLE', 'away');
 
@@ -36,6 +36,14 @@ describe('a message that a handler fails on', () => {
       throw new TypeError('bad');
     };
     expect(await tryAgain(run, { limit: 1, signal: late.signal, failed: () => {} })).toBe('interrupted');
+  });
+
+  test('is left to the broker when its channel is closing, and no other error is hidden', () => {
+    const failing = (name: string) => () => {
+      throw Object.assign(new Error('x'), { name });
+    };
+    expect(() => settle(failing('IllegalOperationError'))).not.toThrow();
+    expect(() => settle(failing('TypeError'))).toThrow('x');
   });
 
   test('is tried for about five minutes by default', () => {

@@ -56,6 +56,15 @@ export async function tryAgain(
   return 'interrupted';
 }
 
+/** Answer the broker about a message. On a channel that is closing that is not possible: the message comes again. */
+export function settle(answer: () => void): void {
+  try {
+    answer();
+  } catch (error) {
+    if ((error as Error | null)?.name !== 'IllegalOperationError') throw error;
+  }
+}
+
 /** Pause after a failed attempt, in milliseconds. @param attempt from 1 */
 export function pauseMs(attempt: number): number {
   return Math.min(pauses.longest, pauses.first * 2 ** (attempt - 1));
