@@ -2,7 +2,7 @@ import type { OutputPiece } from '@claude-cli/shared/events';
 import { OutputBuffer } from './output-buffer.ts';
 import { toPieces } from './pieces.ts';
 
-/** How long output is gathered before it is flushed, in milliseconds. */
+/** Pause between flushes in which output is gathered, in milliseconds. What comes after silence is flushed at once. */
 const gatherMs = 30;
 /** Size of a batch that is flushed at once, in UTF-16 units. */
 const fullBatch = 64 * 1024;
@@ -53,6 +53,8 @@ export class OutputRecorder {
   #closing = false;
   #unsettled = false;
   #timer: NodeJS.Timeout | undefined;
+  /** When a flush ended last, as performance.now() tells it. */
+  #flushedAt = Number.NEGATIVE_INFINITY;
   #flushing: Promise<void> | undefined;
 
   constructor(path: OutputPath) {
@@ -91,7 +93,11 @@ export class OutputRecorder {
   #schedule(): void {
     if (this.#flushing) return;
     if (this.#buffer.size >= this.#batchSize) this.#flushing = this.#flush();
-    else this.#timer ??= setTimeout(() => (this.#flushing ??= this.#flush()), gatherMs);
+    else this.#timer ??= setTimeout(() => (this.#flushing ??= this.#flush()), this.#gathersFor());
+  }
+
+  #gathersFor(): number {
+    return Math.max(0, gatherMs - (performance.now() - this.#flushedAt));
   }
 
   async #flush(): Promise<void> {
@@ -105,6 +111,7 @@ export class OutputRecorder {
       }
     } while (this.#buffer.size >= this.#batchSize || (this.#closing && this.#buffer.size > 0));
     this.#flushing = undefined;
+    this.#flushedAt = performance.now();
     if (this.#buffer.size > 0 || this.#unsettled) this.#schedule();
   }
 
