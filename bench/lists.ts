@@ -73,6 +73,7 @@ function taskOf(project_id: string, user_id: string, n: number): Task {
     command: null,
     dependencies: [],
     claimed_dependencies: null,
+    schedule: null,
     latest_run: null,
     version: 1,
     deleted_at: null,

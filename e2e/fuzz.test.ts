@@ -9,7 +9,7 @@ import { createProject, createTask } from './support/tasks.ts';
 import { createUser, type TestUser } from './support/users.ts';
 
 /** Requests per operation. */
-const runs = Number(process.env.FUZZ_RUNS ?? 40);
+const runs = Number(process.env.FUZZ_RUNS ?? 25);
 // These would end what the other operations need: who asks, or that writes are taken.
 const leftOut = new Set(['logout', 'changePassword', 'startMaintenance']);
 

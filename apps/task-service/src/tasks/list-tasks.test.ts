@@ -130,7 +130,8 @@ describe('lists of tasks', () => {
   test('statistics leave deleted tasks out and tell the mean duration of completed ones', async () => {
     const of = (...project_ids: string[]) => platform.tasks.getProjectStatistics({ project_ids }, platform.admin);
     const counts = { total_tasks: 5, completed_tasks: 2, pending_tasks: 1, running_tasks: 1, failed_tasks: 1 };
-    const alone = { ...counts, completion_rate: 0.4, average_task_duration: '00:01:30' };
+    const noAgent = { agent_runs: 0, agent_cost_usd: 0 };
+    const alone = { ...counts, ...noAgent, completion_rate: 0.4, average_task_duration: '00:01:30' };
     expect((await of(project_id)).statistics).toEqual({ [project_id]: alone });
     const { statistics } = await of(project_id, 'none');
     expect(statistics[project_id]).toMatchObject(counts);
