@@ -45,7 +45,8 @@ describe.each(await isolationsHere())('$name holds', ({ settings, sandboxed, bou
       return runner.ctx.running.get(id) === undefined;
     });
     const bomb = await line.status(id);
-    expect(bomb).toMatchObject({ status: 'timed_out' });
+    // The shell that started it may be the one that cannot start its next program.
+    expect(['timed_out', 'failed']).toContain(bomb.status);
     expect(writtenBy(bomb, 'stderr')).toMatch(/fork/i);
     // Besides what the limit counts there are the processes of the sandbox itself.
     expect(most).toBeLessThanOrEqual(processLimit + 3);
