@@ -1,12 +1,20 @@
-import type { StatementSync } from 'node:sqlite';
+import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { serialize } from 'bson';
+import { changedFields } from './changed-fields.ts';
 import { CommandError } from './errors.ts';
 import { Index, type IndexSpec } from './index.ts';
 import type { Range } from './planner.ts';
 import { assertDocumentSize, type Doc, read } from './values.ts';
 
-/** Gives the prepared statement of an SQL text. */
-export type Prepare = (sql: string) => StatementSync;
+/** The tables that collections are kept in. */
+export interface Tables {
+  /** The prepared statement of an SQL text, for one use at a time. */
+  prepare(sql: string): StatementSync;
+  /** The rows of a query, while others of the same text may be read, too. */
+  scan(sql: string, ...values: SQLInputValue[]): Iterable<Record<string, SQLOutputValue>>;
+  /** Has to be called before the catalog is written. */
+  catalogChanges(): void;
+}
 
 /** One version of a document. The BSON is the truth; its form in JavaScript is made when first asked for. */
 export class Stored {
@@ -14,9 +22,11 @@ export class Stored {
   readonly bytes: Uint8Array;
   #doc: Doc | undefined;
 
-  constructor(record: number, bytes: Uint8Array) {
+  /** @param doc its form in JavaScript, where that is there already */
+  constructor(record: number, bytes: Uint8Array, doc?: Doc) {
     this.record = record;
     this.bytes = bytes;
+    this.#doc = doc;
   }
 
   /** The document; shared, so it must not be changed. */
@@ -46,13 +56,13 @@ export class Collection {
   readonly number: number;
   readonly namespace: string;
   readonly uuid: string;
-  readonly #prepare: Prepare;
+  readonly #tables: Tables;
   readonly #docs: string;
   #lastIndex: number;
   #indexes: Index[];
 
-  constructor(prepare: Prepare, number: number, entry: CatalogEntry) {
-    this.#prepare = prepare;
+  constructor(tables: Tables, number: number, entry: CatalogEntry) {
+    this.#tables = tables;
     this.number = number;
     this.namespace = entry.namespace;
     this.uuid = entry.uuid;
@@ -79,18 +89,18 @@ export class Collection {
 
   /** The number of documents. */
   get count(): number {
-    return Number(this.#prepare(`SELECT count(*) n FROM ${this.#docs}`).get()?.n);
+    return Number(this.#tables.prepare(`SELECT count(*) n FROM ${this.#docs}`).get()?.n);
   }
 
   /** The sum of the documents' sizes in bytes. */
   get bytes(): number {
-    return Number(this.#prepare(`SELECT coalesce(sum(length(bson)), 0) n FROM ${this.#docs}`).get()?.n);
+    return Number(this.#tables.prepare(`SELECT coalesce(sum(length(bson)), 0) n FROM ${this.#docs}`).get()?.n);
   }
 
   /** All documents in order of insertion, or backwards. They must not be changed while this goes on. */
   *all(reverse = false): Generator<Stored> {
     const sql = `SELECT record, bson FROM ${this.#docs} ORDER BY record${reverse ? ' DESC' : ''}`;
-    for (const row of this.#prepare(sql).iterate()) yield new Stored(row.record as number, row.bson as Uint8Array);
+    for (const row of this.#tables.scan(sql)) yield new Stored(row.record as number, row.bson as Uint8Array);
   }
 
   /** The documents of a range of an index with their keys; with arrays the same document can come again. */
@@ -98,7 +108,7 @@ export class Collection {
     const sql =
       `SELECT i.key, d.record, d.bson FROM ${index.table} i CROSS JOIN ${this.#docs} d ON d.record = i.record ` +
       `WHERE i.key >= ? AND i.key < ? ORDER BY i.key${reverse ? ' DESC' : ''}`;
-    const rows = this.#prepare(sql).iterate(Buffer.from(low, 'latin1'), Buffer.from(high, 'latin1'));
+    const rows = this.#tables.scan(sql, Buffer.from(low, 'latin1'), Buffer.from(high, 'latin1'));
     for (const { key, record, bson } of rows) {
       yield {
         key: Buffer.from(key as Uint8Array).toString('latin1'),
@@ -110,43 +120,57 @@ export class Collection {
   /** How many keys of an index lie in a range, counted up to `most`. */
   countRange(index: Index, { low, high }: Range, most: number): number {
     const sql = `SELECT count(*) n FROM (SELECT 1 FROM ${index.table} WHERE key >= ? AND key < ? LIMIT ?)`;
-    return Number(this.#prepare(sql).get(Buffer.from(low, 'latin1'), Buffer.from(high, 'latin1'), most)?.n);
+    return Number(this.#tables.prepare(sql).get(Buffer.from(low, 'latin1'), Buffer.from(high, 'latin1'), most)?.n);
   }
 
-  /** Adds a document. @throws CommandError DuplicateKey, BSONObjectTooLarge */
-  insert(bytes: Uint8Array): Stored {
+  /**
+   * Adds a document.
+   * @param doc its form in JavaScript, where that is there already
+   * @throws CommandError DuplicateKey, BSONObjectTooLarge
+   */
+  insert(bytes: Uint8Array, doc?: Doc): Stored {
     assertDocumentSize(bytes);
-    const { lastInsertRowid } = this.#prepare(`INSERT INTO ${this.#docs} (bson) VALUES (?)`).run(bytes);
-    const doc = new Stored(Number(lastInsertRowid), bytes);
-    this.#reindex(undefined, doc);
-    return doc;
+    const { lastInsertRowid } = this.#tables.prepare(`INSERT INTO ${this.#docs} (bson) VALUES (?)`).run(bytes);
+    const stored = new Stored(Number(lastInsertRowid), bytes, doc);
+    this.#reindex(undefined, stored, this.#indexes);
+    return stored;
   }
 
-  /** Puts a new version in a document's place. @throws CommandError DuplicateKey, BSONObjectTooLarge */
-  replace(before: Stored, bytes: Uint8Array): Stored {
+  /**
+   * Puts a new version in a document's place.
+   * @param doc its form in JavaScript, where that is there already
+   * @throws CommandError DuplicateKey, BSONObjectTooLarge
+   */
+  replace(before: Stored, bytes: Uint8Array, doc?: Doc): Stored {
     assertDocumentSize(bytes);
-    const doc = new Stored(before.record, bytes);
-    this.#prepare(`UPDATE ${this.#docs} SET bson = ? WHERE record = ?`).run(bytes, doc.record);
-    this.#reindex(before, doc);
-    return doc;
+    const stored = new Stored(before.record, bytes, doc);
+    this.#tables.prepare(`UPDATE ${this.#docs} SET bson = ? WHERE record = ?`).run(bytes, stored.record);
+    const fields = changedFields(before.bytes, bytes);
+    this.#reindex(
+      before,
+      stored,
+      this.#indexes.filter((index) => index.dependsOn(fields)),
+    );
+    return stored;
   }
 
   /** Removes a document. */
   remove(doc: Stored): void {
-    this.#prepare(`DELETE FROM ${this.#docs} WHERE record = ?`).run(doc.record);
-    this.#reindex(doc, undefined);
+    this.#tables.prepare(`DELETE FROM ${this.#docs} WHERE record = ?`).run(doc.record);
+    this.#reindex(doc, undefined, this.#indexes);
   }
 
   /** Makes the table of the documents. */
   create(): void {
-    this.#prepare(`CREATE TABLE ${this.#docs} (record INTEGER PRIMARY KEY, bson BLOB NOT NULL)`).run();
+    this.#tables.prepare(`CREATE TABLE ${this.#docs} (record INTEGER PRIMARY KEY, bson BLOB NOT NULL)`).run();
   }
 
   /** Drops all tables. */
   drop(): void {
+    this.#tables.catalogChanges();
     for (const table of [this.#docs, ...this.#indexes.map((index) => index.table)])
-      this.#prepare(`DROP TABLE ${table}`).run();
-    this.#prepare('DELETE FROM catalog WHERE number = ?').run(this.number);
+      this.#tables.prepare(`DROP TABLE ${table}`).run();
+    this.#tables.prepare('DELETE FROM catalog WHERE number = ?').run(this.number);
   }
 
   /** Builds an index. @throws CommandError DuplicateKey when the documents break its uniqueness */
@@ -155,7 +179,7 @@ export class Collection {
     const index = new Index(spec, this.#keys(number), number);
     const primary = spec.unique ? 'key' : 'key, record';
     const columns = `key BLOB NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (${primary})`;
-    this.#prepare(`CREATE TABLE ${index.table} (${columns}) WITHOUT ROWID`).run();
+    this.#tables.prepare(`CREATE TABLE ${index.table} (${columns}) WITHOUT ROWID`).run();
     for (const doc of this.all()) this.#link(index, doc, index.keysOf(doc.doc));
     this.#indexes = [...this.#indexes, index];
     this.#save();
@@ -166,46 +190,49 @@ export class Collection {
     if (name === '_id_') throw new CommandError('InvalidOptions', 'cannot drop _id index');
     const index = this.#indexes.find(({ spec }) => spec.name === name);
     if (!index) throw new CommandError('IndexNotFound', `index not found with name [${name}]`);
-    this.#prepare(`DROP TABLE ${index.table}`).run();
+    this.#tables.prepare(`DROP TABLE ${index.table}`).run();
     this.#indexes = this.#indexes.filter((each) => each !== index);
     this.#save();
   }
 
   #save(): void {
+    this.#tables.catalogChanges();
     const entry: CatalogEntry = {
       namespace: this.namespace,
       uuid: this.uuid,
       lastIndex: this.#lastIndex,
       indexes: this.#indexes.map(({ number, spec, multikey }) => ({ number, spec, multikey })),
     };
-    this.#prepare('INSERT OR REPLACE INTO catalog VALUES (?, ?)').run(this.number, serialize(entry));
+    this.#tables.prepare('INSERT OR REPLACE INTO catalog VALUES (?, ?)').run(this.number, serialize(entry));
   }
 
   #keys(index: number): string {
     return `keys_${this.number}_${index}`;
   }
 
-  #reindex(before: Stored | undefined, next: Stored | undefined): void {
-    const multikey = () => this.#indexes.flatMap((index) => index.multikey).join();
-    const flags = multikey();
-    for (const index of this.#indexes) {
-      const [old, fresh] = [before, next].map((doc) => (doc ? index.keysOf(doc.doc) : new Set<string>())) as [
-        Set<string>,
-        Set<string>,
-      ];
-      for (const key of old.difference(fresh)) {
-        this.#prepare(`DELETE FROM ${index.table} WHERE key = ? AND record = ?`).run(
-          Buffer.from(key, 'latin1'),
-          before?.record ?? 0,
-        );
+  #reindex(before: Stored | undefined, next: Stored | undefined, indexes: readonly Index[]): void {
+    const flags = flagsOf(indexes);
+    try {
+      for (const index of indexes) {
+        const [old, fresh] = [before, next].map((doc) => (doc ? index.keysOf(doc.doc) : new Set<string>())) as [
+          Set<string>,
+          Set<string>,
+        ];
+        for (const key of old.difference(fresh)) {
+          this.#tables
+            .prepare(`DELETE FROM ${index.table} WHERE key = ? AND record = ?`)
+            .run(Buffer.from(key, 'latin1'), before?.record ?? 0);
+        }
+        if (next) this.#link(index, next, fresh.difference(old));
       }
-      if (next) this.#link(index, next, fresh.difference(old));
+    } finally {
+      // Also when it failed: what is rolled back then is read from the catalog again.
+      if (flagsOf(indexes) !== flags) this.#save();
     }
-    if (multikey() !== flags) this.#save();
   }
 
   #link(index: Index, doc: Stored, keys: ReadonlySet<string>): void {
-    const insert = this.#prepare(`INSERT INTO ${index.table} VALUES (?, ?)`);
+    const insert = this.#tables.prepare(`INSERT INTO ${index.table} VALUES (?, ?)`);
     for (const key of keys) {
       try {
         insert.run(Buffer.from(key, 'latin1'), doc.record);
@@ -217,4 +244,8 @@ export class Collection {
       }
     }
   }
+}
+
+function flagsOf(indexes: readonly Index[]): number {
+  return indexes.reduce((sum, index) => sum + index.flags, 0);
 }

@@ -157,14 +157,21 @@ describe('the file', () => {
       await using server = await launched(folder.dir, "trap '' XFSZ; ulimit -f 200;");
       const items = server.db.collection<{ _id: number; pad: string }>('items');
       let failure: unknown;
-      for (let _id = 0; !failure; _id++) {
-        await items.insertOne({ _id, pad: 'x'.repeat(5000) }).then(
-          () => acknowledged.push(_id),
-          (error: unknown) => {
-            failure = error;
-          },
-        );
-      }
+      let next = 0;
+      // Several at a time, so that they share transactions.
+      const lane = async () => {
+        while (!failure) {
+          const _id = next++;
+          await items.insertOne({ _id, pad: 'x'.repeat(5000) }).then(
+            () => acknowledged.push(_id),
+            (error: unknown) => {
+              failure = error;
+            },
+          );
+        }
+      };
+      await Promise.all(Array.from({ length: 5 }, lane));
+      acknowledged.sort(byNumber);
       expect((failure as Error).message).toMatch(/the write was not done/);
       expect((await items.distinct('_id')).sort(byNumber)).toEqual(acknowledged);
       await items.insertOne({ _id: -1, pad: '' });

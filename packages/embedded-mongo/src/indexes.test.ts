@@ -92,6 +92,21 @@ describe('the planner', () => {
     expect(plan.executionStats).toMatchObject({ totalDocsExamined: 1, nReturned: 1 });
   });
 
+  test('finds several by _id through its index, whatever else is asked of them', async () => {
+    await items.createIndex({ project: 1 });
+    const plan = await explain({ _id: { $in: [5, 13, 23] }, project: 3 });
+    expect(stagesOf(plan).at(-1)).toMatchObject({ stage: 'IXSCAN', indexName: '_id_' });
+    expect(plan.executionStats).toMatchObject({ totalDocsExamined: 3, nReturned: 2 });
+  });
+
+  test('looks for a page in the order of _id among those that match, not among all', async () => {
+    await items.createIndex({ project: 1 });
+    for (const project of [3, { $in: [3] }, { $in: [3, 77] }]) {
+      const plan = await explain({ project, _id: { $gt: 500 } }, { _id: 1 });
+      expect(plan.executionStats).toMatchObject({ totalDocsExamined: 100, nReturned: 50 });
+    }
+  });
+
   test('serves an anchored regular expression as a range', async () => {
     await items.createIndex({ status: 1 });
     const plan = await explain({ status: /^s1/ });

@@ -106,7 +106,9 @@ export function compareKeys(a: string, b: string): number {
 
 /** The key for a field in descending order. */
 export function inverted(key: string): string {
-  return latin1(Buffer.from(key, 'latin1').map((byte) => 255 - byte));
+  const bytes = Buffer.from(key, 'latin1');
+  for (let at = 0; at < bytes.length; at++) bytes[at] = 255 - (bytes[at] as number);
+  return bytes.toString('latin1');
 }
 
 /** The least string behind all that begin with the key. */

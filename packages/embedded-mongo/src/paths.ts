@@ -48,10 +48,27 @@ interface Head {
  * @throws CommandError CannotIndexParallelArrays when two paths lead through different arrays
  */
 export function valuesOf(doc: unknown, paths: readonly Path[], through?: (place: number) => void): unknown[][] {
+  const values = valuesWithoutArrays(doc, paths);
+  if (values) return [values];
   return expand(
     paths.map((rest) => ({ value: doc, rest })),
     through,
   );
+}
+
+/** The values at the paths, as most documents have them; undefined when one leads to an array or through one. */
+function valuesWithoutArrays(doc: unknown, paths: readonly Path[]): unknown[] | undefined {
+  const values: unknown[] = [];
+  for (const path of paths) {
+    let at = doc;
+    for (const part of path) {
+      if (Array.isArray(at)) return undefined;
+      at = isDoc(at) ? field(at, part) : undefined;
+    }
+    if (Array.isArray(at)) return undefined;
+    values.push(at === undefined ? null : at);
+  }
+  return values;
 }
 
 function expand(heads: readonly Head[], through?: (place: number) => void): unknown[][] {

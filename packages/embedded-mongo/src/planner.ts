@@ -28,12 +28,15 @@ export interface IndexScan {
 /** A scan of an index, or of the whole collection in the order of insertion. */
 export type Plan = IndexScan | { readonly index?: undefined; readonly reverse: boolean; readonly sorted: boolean };
 
+/** Score of a whole key that is unique: at most one document. */
+const one = 1000;
+
 /** `$in` lists on several fields multiply; beyond this many ranges the later lists are left to the filter. */
 const maxRanges = 500;
 
 /**
- * Chooses the access path: elements of arrays, then most fields bound by equality, then the order of the sort, then a
- * range.
+ * Chooses the access path: whole keys that are unique, then elements of arrays, then most fields bound by equality, then the
+ * order of the sort, then a range.
  * @param hint an index name or key pattern, or `{ $natural: 1 }`
  * @throws CommandError BadValue when the hint names no index that holds every answer
  */
@@ -46,6 +49,8 @@ export function choosePlan(indexes: readonly Index[], filter: Filter, sort: Sort
     if (!holdsAll(index, filter.conditions)) continue;
     const { scan, score } = scanOf(index, filter.conditions, sort);
     if (score > bestScore) [best, bestScore] = [scan, score];
+    // No other index finds less than the one document that this one does.
+    if (score >= one) break;
   }
   if (hinted && !best.index) {
     const message =
@@ -100,9 +105,10 @@ function scanOf(index: Index, conditions: readonly Condition[], sort: SortSpec |
     merged: order?.merged === true && ranges.length > 1,
     bound: bound.length,
   };
-  let score = (last ? 4 : 0) + (order ? 8 : 0);
+  // Together less than an equality: pages in the order of _id would else be looked for among all documents.
+  let score = (last ? 1 : 0) + (order ? 7 : 0);
   for (let i = 0; i < equalities; i++) score += single[i] ? 10 : 9;
-  if (index.spec.unique && single.length === index.fields.length && single.every(Boolean)) score += 1000;
+  if (index.spec.unique && equalities === index.fields.length) score += single.every(Boolean) ? one : 500;
   if (score > 0 && index.partial) score += 1;
   // An element of an array, such as a word of a text, tells documents apart far better than a status or an order does.
   if (bound.some((_, i) => index.multikey[i])) score += 40;

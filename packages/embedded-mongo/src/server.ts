@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import { type Log, type ServerState, serve } from './connection.ts';
+import { type Log, type ServerState, serve, Turn } from './connection.ts';
 import { Cursors } from './cursors.ts';
 import { compileFilter } from './filter.ts';
 import { runQuery } from './query.ts';
@@ -47,7 +47,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Embedded
   } = options;
   if (!loopback.includes(host)) throw new Error(`embedded-mongo listens on loopback only, not on ${host}`);
   const store = new Store(dataDir);
-  const state: ServerState = { store, cursors: new Cursors(), log, port, connections: 0 };
+  const state: ServerState = { store, cursors: new Cursors(), log, turn: new Turn(), port, connections: 0 };
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     if (!loopbackPeers.test(socket.remoteAddress ?? '')) {

@@ -1,30 +1,51 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { deserialize } from 'bson';
-import { type CatalogEntry, Collection } from './collection.ts';
+import { type CatalogEntry, Collection, type Tables } from './collection.ts';
 import { CommandError } from './errors.ts';
 import { idIndex } from './index.ts';
 
 /** The disk is told to keep what was written at most this often; the kernel has it before a client's reply. */
 const syncEveryMs = 50;
 const maxStatements = 2_000;
+
+/** The SQL around what is done as a whole. */
+interface Frame {
+  readonly begin: string;
+  readonly commit: string;
+  readonly rollback: readonly string[];
+}
+
+const whole: Frame = { begin: 'BEGIN', commit: 'COMMIT', rollback: ['ROLLBACK'] };
+const part: Frame = {
+  begin: 'SAVEPOINT part',
+  commit: 'RELEASE part',
+  rollback: ['ROLLBACK TO part', 'RELEASE part'],
+};
+
 /** SQLite's numbers of errors. */
 const locked = 5;
 const full = 13;
 
 /**
- * All databases, in one SQLite file, or in memory. A command is one transaction in its write-ahead log and acknowledged
- * after that is written: it survives `kill -9`. The log goes to the disk in the background at most every 50 ms, so a
+ * All databases, in one SQLite file, or in memory. A command is done as a whole, and acknowledged after SQLite's write-ahead
+ * log has it: it survives `kill -9`. Commands that arrive together share one transaction, each as a part of it. The log goes to the disk in the background at most every 50 ms, so a
  * power cut can cost that much. SQLite's lock, which ends with the process, keeps other servers out.
  */
 export class Store {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** Statements of scans that none uses now. */
+  readonly #scans = new Map<string, StatementSync[]>();
   readonly #collections = new Map<string, Collection>();
   readonly #log: number | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
+  /** How many transactions, each a part of the one before, are under way. */
+  #depth = 0;
+  /** Whether what a rollback takes back may be of the catalog. */
+  #catalogChanged = false;
 
   /** @param dir where the data is kept; memory only when absent @throws Error when another server uses the folder */
   constructor(dir: string | undefined) {
@@ -64,8 +85,9 @@ export class Store {
     if (found) return found;
     checkNamespace(namespace);
     const entry: CatalogEntry = { namespace, uuid: randomUUID().replaceAll('-', ''), lastIndex: 0, indexes: [] };
+    this.#catalogChanged = true;
     const { lastInsertRowid } = this.#prepare('INSERT INTO catalog (entry) VALUES (?)').run(Buffer.alloc(0));
-    const collection = new Collection(this.#prepare, Number(lastInsertRowid), entry);
+    const collection = new Collection(this.#tables, Number(lastInsertRowid), entry);
     collection.create();
     collection.createIndex(idIndex);
     this.#collections.set(namespace, collection);
@@ -78,14 +100,19 @@ export class Store {
     this.#collections.delete(collection.namespace);
   }
 
-  /** Does something as a whole or not at all. @throws CommandError when it throws, or could not be written */
+  /**
+   * Does something as a whole or not at all; within another transaction it is a part, of which that can go on without.
+   * @throws CommandError when it throws, or could not be written
+   */
   transaction<T>(run: () => T): T {
-    return this.#whole('BEGIN', 'COMMIT', 'ROLLBACK', run);
-  }
-
-  /** Does a part of a transaction as a whole or not at all. */
-  attempt<T>(run: () => T): T {
-    return this.#whole('SAVEPOINT part', 'RELEASE part', 'ROLLBACK TO part; RELEASE part', run);
+    if (this.#depth === 0) this.#catalogChanged = false;
+    // SQLite may have rolled everything back when it found no room for a part.
+    else if (!this.#db.isTransaction) throw notDone('a part of its transaction failed');
+    try {
+      return this.#whole(this.#depth++ === 0 ? whole : part, run);
+    } finally {
+      this.#depth -= 1;
+    }
   }
 
   /** Gives the folder back. */
@@ -96,23 +123,20 @@ export class Store {
     if (this.#log !== undefined) fs.closeSync(this.#log);
   }
 
-  #whole<T>(begin: string, commit: string, rollback: string, run: () => T): T {
-    this.#db.exec(begin);
+  #whole<T>({ begin, commit, rollback }: Frame, run: () => T): T {
+    this.#prepare(begin).run();
     try {
       const result = run();
-      this.#db.exec(commit);
+      this.#prepare(commit).run();
       this.#syncSoon();
       return result;
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec(rollback);
-      this.#load();
+      if (this.#db.isTransaction) for (const sql of rollback) this.#prepare(sql).run();
+      if (this.#catalogChanged) this.#load();
       const { code, errcode = 0, message } = error as Error & { code?: string; errcode?: number };
       if (code !== 'ERR_SQLITE_ERROR') throw error;
       if (!this.#db.isTransaction) this.#shorten();
-      throw new CommandError(
-        errcode === full ? 'OutOfDiskSpace' : 'InternalError',
-        `the write was not done: ${message}`,
-      );
+      throw notDone(message, errcode);
     }
   }
 
@@ -125,22 +149,44 @@ export class Store {
     }
   }
 
-  #prepare = (sql: string): StatementSync => {
+  #prepare(sql: string): StatementSync {
     const found = this.#statements.get(sql);
     if (found) return found;
     const statement = this.#db.prepare(sql);
-    // A scan of an index may run beside others of the same text, so it has a statement of its own.
-    if (sql.startsWith('SELECT i.key')) return statement;
     if (this.#statements.size >= maxStatements) this.#statements.clear();
     this.#statements.set(sql, statement);
     return statement;
+  }
+
+  /** A scan may run beside others of the same text, so each has a statement of its own while it runs. */
+  *#scan(sql: string, values: readonly SQLInputValue[]): Generator<Record<string, SQLOutputValue>> {
+    let idle = this.#scans.get(sql);
+    if (!idle) {
+      if (this.#scans.size >= maxStatements) this.#scans.clear();
+      idle = [];
+      this.#scans.set(sql, idle);
+    }
+    const statement = idle.pop() ?? this.#db.prepare(sql);
+    try {
+      yield* statement.iterate(...values);
+    } finally {
+      idle.push(statement);
+    }
+  }
+
+  readonly #tables: Tables = {
+    prepare: (sql) => this.#prepare(sql),
+    scan: (sql, ...values) => this.#scan(sql, values),
+    catalogChanges: () => {
+      this.#catalogChanged = true;
+    },
   };
 
   #load(): void {
     this.#collections.clear();
     for (const { number, entry } of this.#prepare('SELECT number, entry FROM catalog').all()) {
       const known = deserialize(entry as Uint8Array, { bsonRegExp: true }) as CatalogEntry;
-      this.#collections.set(known.namespace, new Collection(this.#prepare, number as number, known));
+      this.#collections.set(known.namespace, new Collection(this.#tables, number as number, known));
     }
   }
 
@@ -152,6 +198,10 @@ export class Store {
       fs.fdatasync(log, () => undefined);
     }, syncEveryMs).unref();
   }
+}
+
+function notDone(reason: string, errcode = full): CommandError {
+  return new CommandError(errcode === full ? 'OutOfDiskSpace' : 'InternalError', `the write was not done: ${reason}`);
 }
 
 function checkNamespace(namespace: string): void {

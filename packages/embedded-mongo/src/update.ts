@@ -46,12 +46,16 @@ export function compileUpdate(update: unknown, filter: Filter, arrayFilters: unk
   if (!isOperators(update)) return replacement(update);
   const steps = stepsOf(update);
   const paths = steps.map(({ path }) => path);
-  checkConflicts([...paths, ...steps.flatMap(({ name, operand }) => (name === '$rename' ? [String(operand)] : []))]);
+  const touched = [...paths, ...steps.flatMap(({ name, operand }) => (name === '$rename' ? [String(operand)] : []))];
+  checkConflicts(touched);
   const filters = compileArrayFilters(arrayFilters, paths);
+  const roots = new Set(touched.map((path) => path.split('.')[0] as string));
   return {
     replaces: false,
     apply(doc, inserting) {
-      const out = cloneValue(doc) as Doc;
+      const out = { ...doc };
+      // The rest is shared with the document, and stays as it is.
+      for (const root of roots) if (Object.hasOwn(out, root)) setField(out, root, cloneValue(out[root]));
       const positions = { arrayFilters: filters, ...(!inserting && { filter }) };
       for (const { name, path, operand } of steps) {
         if (name === '$setOnInsert' && !inserting) continue;
@@ -134,21 +138,28 @@ function retype(value: unknown, exact: unknown): unknown {
   return out;
 }
 
-/** The BSON of a document to store: with an `_id`, and that first. @throws CommandError InvalidIdField */
-export function prepared(doc: Doc): Uint8Array {
-  const { _id = new ObjectId(), ...rest } = doc;
-  const wrong = Array.isArray(_id) ? 'array' : bsonTag(_id) === 'BSONRegExp' ? 'regex' : undefined;
-  if (wrong) throw new CommandError('InvalidIdField', `The '_id' value cannot be of type ${wrong}`);
-  return write(Object.keys(doc)[0] === '_id' && doc._id !== undefined ? doc : { _id, ...rest });
+/** A version of a document that is to be stored. */
+export interface Version {
+  readonly bytes: Uint8Array;
+  readonly doc: Doc;
 }
 
-/** The BSON of the new version of a document. @throws CommandError ImmutableField when it has another `_id` */
-export function changed(update: Update, before: Stored): Uint8Array {
+/** The BSON of a document to store: with an `_id`, and that first. @throws CommandError InvalidIdField */
+export function prepared(given: Doc): Version {
+  const { _id = new ObjectId(), ...rest } = given;
+  const wrong = Array.isArray(_id) ? 'array' : bsonTag(_id) === 'BSONRegExp' ? 'regex' : undefined;
+  if (wrong) throw new CommandError('InvalidIdField', `The '_id' value cannot be of type ${wrong}`);
+  const doc = Object.keys(given)[0] === '_id' && given._id !== undefined ? given : { _id, ...rest };
+  return { bytes: write(doc), doc };
+}
+
+/** The new version of a document. @throws CommandError ImmutableField when it has another `_id` */
+export function changed(update: Update, before: Stored): Version {
   return checked(update.apply(before.doc, false), before.doc._id);
 }
 
-/** The BSON of what an upsert inserts: the fields that the filter asks to equal a value, and then the update. */
-export function upserted(update: Update, filter: Filter): Uint8Array {
+/** What an upsert inserts: the fields that the filter asks to equal a value, and then the update. */
+export function upserted(update: Update, filter: Filter): Version {
   const base: Doc = {};
   for (const { path, operator, operand, nested } of filter.conditions) {
     if (nested || (update.replaces && path !== '_id')) continue;
@@ -159,7 +170,7 @@ export function upserted(update: Update, filter: Filter): Uint8Array {
   return checked(update.apply(base, true), base._id);
 }
 
-function checked(doc: Doc, id: unknown): Uint8Array {
+function checked(doc: Doc, id: unknown): Version {
   if (id !== undefined && !equals(doc._id ?? null, id)) {
     const message = `Performing an update on the path '_id' would modify the immutable field '_id'`;
     throw new CommandError('ImmutableField', message);

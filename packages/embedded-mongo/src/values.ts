@@ -13,8 +13,9 @@ export const maxDocumentBytes = 16 * 1024 * 1024;
  * written back byte for byte the same.
  */
 export function read(bytes: Uint8Array, raw?: Record<string, boolean>): Doc {
-  const doc = deserialize(bytes, { promoteValues: false, bsonRegExp: true, ...(raw && { fieldsAsRaw: raw }) });
-  return transform(doc, unbox) as Doc;
+  return unboxed(
+    deserialize(bytes, { promoteValues: false, bsonRegExp: true, ...(raw && { fieldsAsRaw: raw }) }),
+  ) as Doc;
 }
 
 /** Writes a document as BSON. @throws CommandError BSONObjectTooLarge above 16 MiB */
@@ -68,12 +69,21 @@ function transform(value: unknown, leaf: (value: unknown) => unknown): unknown {
   return out;
 }
 
-function unbox(value: unknown): unknown {
-  const tag = bsonTag(value);
+/** What was just read, with its numbers unboxed in place. */
+function unboxed(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { _bsontype: tag } = value as { _bsontype?: string };
   if (tag === 'Int32') return (value as Int32).value;
-  if (tag !== 'Double') return value;
-  const n = (value as Double).value;
-  return isInt(n) ? value : n;
+  if (tag === 'Double') {
+    const n = (value as Double).value;
+    return isInt(n) ? value : n;
+  }
+  if (Array.isArray(value)) {
+    for (const [i, element] of value.entries()) value[i] = unboxed(element);
+  } else if (isDoc(value)) {
+    for (const key of Object.keys(value)) value[key] = unboxed(value[key]);
+  }
+  return value;
 }
 
 /** True for a number that is written as a 32-bit integer. */

@@ -66,6 +66,22 @@ describe('messages', () => {
     expect(await server.db.collection('seq').countDocuments()).toBe(2);
   });
 
+  test('what comes at once shares a transaction, of which a part that fails spoils no other', async () => {
+    const insert = (_id: number) => kind0({ insert: 'turn', documents: [{ _id }], $db: 'test' });
+    const both = { insert: 'turn', documents: [{ _id: 2 }, { _id: 1 }, { _id: 9 }], $db: 'test' };
+    const asked = [
+      insert(1),
+      insert(1),
+      kind0(both),
+      kind0({ nonsense: 1, $db: 'test' }),
+      kind0({ ping: 1, $db: 'test' }),
+    ];
+    const all = asked.map((body) => message(2013, int32(2), body)).slice(0, -1);
+    const last = message(2013, int32(0), asked.at(-1) as Uint8Array);
+    expect(answerOf(await exchange(Buffer.concat([...all, last])))).toEqual({ ok: 1 });
+    expect(await server.db.collection('turn').distinct('_id')).toEqual([1, 2]);
+  });
+
   test('a message may come byte by byte', async () => {
     const bytes = message(2013, int32(0), kind0({ ping: 1, $db: 'test' }));
     expect(answerOf(await exchange(...[...bytes].map((byte) => Buffer.of(byte))))).toEqual({ ok: 1 });

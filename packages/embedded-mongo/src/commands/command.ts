@@ -54,9 +54,17 @@ export function existing(context: CommandContext): Collection {
   return collection;
 }
 
-/** @throws CommandError Location40415 when an object has a field that is not in the list */
-export function checkFields(object: Doc, fields: string, what = ''): void {
-  const unknown = Object.keys(object).find((key) => !fields.split(' ').includes(key));
+const lists = new Map<string, ReadonlySet<string>>();
+
+/**
+ * @param fields names with blanks between them: one of the few lists that commands have
+ * @param isOther whether a field may be there besides
+ * @throws CommandError Location40415 when an object has a field that is not in the list
+ */
+export function checkFields(object: Doc, fields: string, what = '', isOther?: (name: string) => boolean): void {
+  const known = lists.get(fields) ?? new Set(fields.split(' '));
+  lists.set(fields, known);
+  const unknown = Object.keys(object).find((key) => !known.has(key) && !isOther?.(key));
   if (unknown !== undefined)
     throw new CommandError('Location40415', `BSON field '${what}${unknown}' is an unknown field.`);
 }

@@ -63,7 +63,7 @@ function withoutOut({ args: { pipeline }, database }: CommandContext): { pipelin
 function putOut({ store }: CommandContext, namespace: string, results: readonly Uint8Array[]): void {
   const collection = store.ensure(namespace);
   for (const doc of [...collection.all()]) collection.remove(doc);
-  for (const bytes of results) collection.insert(prepared(read(bytes)));
+  for (const bytes of results) collection.insert(prepared(read(bytes)).bytes);
 }
 
 function explainPipeline(context: CommandContext, verbosity: string): Reply {

@@ -50,7 +50,7 @@ export function runCommand(context: CommandContext): Reply {
   }
   const level = isDoc(args.readConcern) ? String(args.readConcern.level) : '';
   if (['snapshot', 'linearizable'].includes(level)) notImplemented(`read concern ${level}`);
-  if (command.fields !== '*')
-    checkFields(args, `${context.name} ${command.fields} ${[...ignoredArguments].join(' ')}`, `${name}.`);
+  const isOther = (field: string) => field === context.name || ignoredArguments.has(field);
+  if (command.fields !== '*') checkFields(args, command.fields, `${name}.`, isOther);
   return context.store.transaction(() => command.run(context));
 }

@@ -3,7 +3,7 @@ import { CommandError } from '../errors.ts';
 import { compileFilter, type Filter } from '../filter.ts';
 import { runQuery } from '../query.ts';
 import type { Reply } from '../reply.ts';
-import { changed, compileUpdate, prepared, type Update, upserted } from '../update.ts';
+import { changed, compileUpdate, prepared, type Update, upserted, type Version } from '../update.ts';
 import { type Doc, isDoc, numberOf, read } from '../values.ts';
 import {
   type Command,
@@ -32,7 +32,7 @@ function runStatements(
   const writeErrors: Doc[] = [];
   for (const [index, statement] of list.entries()) {
     try {
-      store.attempt(() => run(statement as never, index));
+      store.transaction(() => run(statement as never, index));
     } catch (thrown) {
       const { code, message, details } = CommandError.from(thrown);
       writeErrors.push({ index, code, errmsg: message, ...details });
@@ -42,17 +42,21 @@ function runStatements(
   return { ...reply, ...(writeErrors.length > 0 && { writeErrors }) };
 }
 
-/** The BSON of a document to insert; what begins with a simple `_id` is taken as it is. */
-function preparedBytes(bytes: Uint8Array): Uint8Array {
+/** Inserts a document as it came; what begins with a simple `_id` is taken as it is. */
+function insertGiven(collection: Collection, given: Uint8Array): Stored {
   const ready =
-    Buffer.from(bytes.subarray(5, 9)).toString('latin1') === '_id\0' && ![0x04, 0x06, 0x0b].includes(bytes[4] ?? 0);
-  return ready ? bytes : prepared(read(bytes));
+    Buffer.from(given.subarray(5, 9)).toString('latin1') === '_id\0' && ![0x04, 0x06, 0x0b].includes(given[4] ?? 0);
+  return ready ? collection.insert(given) : insertVersion(collection, prepared(read(given)));
+}
+
+function insertVersion(collection: Collection, { bytes, doc }: Version): Stored {
+  return collection.insert(bytes, doc);
 }
 
 /** Puts the new version in a document's place; the document itself when that changes nothing. */
 function applyUpdate(collection: Collection, before: Stored, update: Update): Stored {
-  const bytes = changed(update, before);
-  return Buffer.compare(bytes, before.bytes) === 0 ? before : collection.replace(before, bytes);
+  const { bytes, doc } = changed(update, before);
+  return Buffer.compare(bytes, before.bytes) === 0 ? before : collection.replace(before, bytes, doc);
 }
 
 interface Statement {
@@ -85,7 +89,7 @@ export const writeCommands: Record<string, Command> = {
       const namespace = namespaceOf(context);
       const reply = { n: 0 };
       return runStatements(context, context.args.documents, reply, (bytes: Uint8Array) => {
-        context.store.ensure(namespace).insert(preparedBytes(bytes));
+        insertGiven(context.store.ensure(namespace), bytes);
         reply.n += 1;
       });
     },
@@ -109,7 +113,7 @@ export const writeCommands: Record<string, Command> = {
         const docs = targets(collection, filter, hint, multi);
         const modified = docs.filter((doc) => collection && applyUpdate(collection, doc, update) !== doc);
         if (docs.length === 0 && upsert === true) {
-          const { doc } = context.store.ensure(namespace).insert(upserted(update, filter));
+          const { doc } = insertVersion(context.store.ensure(namespace), upserted(update, filter));
           reply.upserted = [...(reply.upserted ?? []), { index, _id: doc._id }];
           reply.n += 1;
         }
@@ -159,7 +163,7 @@ export const writeCommands: Record<string, Command> = {
         return { lastErrorObject: { n: 1, updatedExisting: true }, value };
       }
       if (args.upsert !== true) return { lastErrorObject: { n: 0, updatedExisting: false }, value: null };
-      const { doc } = store.ensure(namespaceOf(context)).insert(upserted(update, query.filter));
+      const { doc } = insertVersion(store.ensure(namespaceOf(context)), upserted(update, query.filter));
       const value = args.new === true ? project(doc) : null;
       return { lastErrorObject: { n: 1, updatedExisting: false, upserted: doc._id }, value };
     },
