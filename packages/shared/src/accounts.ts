@@ -49,10 +49,10 @@ export class Accounts {
     return (await this.#admitting(user_id, credential, requestId)).role;
   }
 
-  /** Whom an API key stands for. @throws PlatformError as {@link ofToken} */
-  async ofApiKey(key: string, requestId: string): Promise<Identity> {
+  /** Whom an API key stands for. @param address where it is used @throws PlatformError as {@link ofToken} */
+  async ofApiKey(key: string, requestId: string, address?: string): Promise<Identity> {
     const digest = createHash('sha256').update(key).digest('base64');
-    const identity = await this.#keys.get(digest, () => this.#askKey(key, requestId));
+    const identity = await this.#keys.get(digest, () => this.#askKey(key, requestId, address));
     const { expires_at } = identity.caller.credential ?? {};
     if (expires_at !== undefined && expires_at * 1000 <= Date.now()) {
       throw new PlatformError('AUTH_TOKEN_INVALID', 'The API key has expired');
@@ -78,8 +78,9 @@ export class Accounts {
     return account;
   }
 
-  async #askKey(key: string, requestId: string): Promise<Identity> {
-    const state = await this.#auth.checkApiKey({ key }, { caller: anonymous, requestId }, { deadlineMs });
+  async #askKey(key: string, requestId: string, address: string | undefined): Promise<Identity> {
+    const caller = address === undefined ? anonymous : { ...anonymous, address };
+    const state = await this.#auth.checkApiKey({ key }, { caller, requestId }, { deadlineMs });
     const { account, key_id: id, user_id, scopes, expires_at } = state;
     if (!account) throw new PlatformError('AUTH_TOKEN_INVALID', 'The account of this API key does not exist');
     requireEnabled(account);

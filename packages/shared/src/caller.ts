@@ -32,6 +32,8 @@ export interface Caller {
   permissions: readonly Permission[];
   /** How the caller came in; absent for services and for nobody. */
   credential?: Credential;
+  /** Address that the request came from, as the gateway knows it; absent for services. */
+  address?: string;
   /** Session named by the request, when there is one. */
   session_id?: string;
 }

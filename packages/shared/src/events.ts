@@ -1,5 +1,7 @@
 import type { Execution_Status } from '@claude-cli/proto/platform/v1/executions';
+import type { Notification_Kind, Notification_Level } from '@claude-cli/proto/platform/v1/notifications';
 import { newId } from './ids.ts';
+import { traced } from './telemetry/tracing.ts';
 
 /** One field of an aggregate that an event changed. */
 export interface Change {
@@ -16,6 +18,17 @@ export interface TaskFacts {
   progress_percentage: number;
   updated_at: string;
   changes: Change[];
+}
+
+/** Whom the end of a task concerns. */
+export interface Concerned {
+  /** Absent in events of earlier versions. */
+  people?: {
+    created_by: string;
+    assigned_to: string | null;
+    /** Who asked for the run; null where the task was ended by hand. */
+    requested_by: string | null;
+  };
 }
 
 /** What every event about a project tells. */
@@ -41,6 +54,61 @@ export interface SessionFacts {
   session_id: string;
   /** Whose session it is. */
   user_id: string;
+}
+
+/** What every event about a webhook tells. */
+export interface WebhookFacts {
+  webhook_id: string;
+  /** Without what may be secret in it. */
+  url: string;
+  /** Project whose events it is told; null: all that its owner may see. */
+  project_id: string | null;
+  owner_id: string;
+  status: 'active' | 'paused' | 'disabled';
+}
+
+/** What the audit log tells of; the filter of the contract names the same. */
+export const auditActions = [
+  'api_key.created',
+  'api_key.deleted',
+  'api_key.first_used',
+  'auth.login',
+  'auth.logout',
+  'command.forced',
+  'endpoint.refused',
+  'maintenance.changed',
+  'project.deleted',
+  'project.member_added',
+  'project.member_changed',
+  'project.member_removed',
+  'queue.cleared',
+  'queue.paused',
+  'queue.resumed',
+  'task.deleted',
+  'user.created',
+  'user.disabled',
+  'user.enabled',
+  'user.password_changed',
+  'user.role_changed',
+  'user.updated',
+  'webhook.created',
+  'webhook.deleted',
+  'webhook.disabled',
+  'webhook.secret_rotated',
+  'webhook.updated',
+] as const;
+
+/** Something that matters for security, as the audit log keeps it. */
+export interface AuditAct {
+  action: (typeof auditActions)[number];
+  outcome: 'success' | 'failure' | 'refused';
+  /** What it was done to. */
+  target: { type: string; id: string } | null;
+  /** Where the request came from; null where that is not known. */
+  address: string | null;
+  request_id: string | null;
+  /** Never a secret. */
+  details: Record<string, unknown>;
 }
 
 /** One piece of output of a command. */
@@ -78,6 +146,14 @@ export interface RunResult {
   finished_at: string;
 }
 
+/** Something that a user can do about a notification. */
+export interface NotificationAction {
+  label: string;
+  action: 'dismiss' | 'view_details';
+  /** Where to look, below the address of the platform. */
+  url?: string;
+}
+
 /**
  * The catalog of events: from type to payload. A fact is told once it is stored, at least once, in the order of the
  * aggregate's versions; consumers are idempotent by event id.
@@ -87,20 +163,22 @@ export interface EventCatalog {
   'task.updated': TaskFacts;
   'task.started': TaskFacts & { execution_id: string };
   'task.progress': TaskFacts & { execution_id: string };
-  'task.completed': TaskFacts & {
-    execution_id: string | null;
-    completed_at: string;
-    duration_ms: number;
-    exit_code: number;
-  };
-  'task.failed': TaskFacts & {
-    execution_id: string | null;
-    error: string;
-    exit_code: number | null;
-    /** It was stopped because it took longer than it may. */
-    timed_out: boolean;
-  };
-  'task.cancelled': TaskFacts & { execution_id: string | null; reason: string | null };
+  'task.completed': TaskFacts &
+    Concerned & {
+      execution_id: string | null;
+      completed_at: string;
+      duration_ms: number;
+      exit_code: number;
+    };
+  'task.failed': TaskFacts &
+    Concerned & {
+      execution_id: string | null;
+      error: string;
+      exit_code: number | null;
+      /** It was stopped because it took longer than it may. */
+      timed_out: boolean;
+    };
+  'task.cancelled': TaskFacts & Concerned & { execution_id: string | null; reason: string | null };
   'task.deleted': TaskFacts;
   'project.created': ProjectFacts;
   'project.updated': ProjectFacts & { changes: Change[] };
@@ -108,6 +186,8 @@ export interface EventCatalog {
   'user.created': UserFacts;
   /** Told too when its tokens are revoked. */
   'user.updated': UserFacts;
+  /** Told to the audit log alone, by the outbox of an account: never published. */
+  'audit.act': AuditAct;
   'queue.paused': { queue_name: string; reason: string | null };
   'queue.resumed': { queue_name: string };
   'queue.cleared': { queue_name: string; cleared_count: number };
@@ -117,6 +197,26 @@ export interface EventCatalog {
     starts_at: string | null;
     ends_at: string | null;
   };
+  /** Something is wrong with the platform, or was and is no more. */
+  'system.alert': {
+    level: Notification_Level;
+    title: string;
+    message: string;
+    details: Record<string, unknown>;
+  };
+  /** Its id is that of the notification. */
+  'notification.created': {
+    notification_id: string;
+    /** Whom it is for; null: everybody, of whom those who do not want the kind leave it out. */
+    user_id: string | null;
+    kind: Notification_Kind;
+    level: Notification_Level;
+    title: string;
+    message: string;
+    actions: NotificationAction[];
+    project_id: string | null;
+    task_id: string | null;
+  };
   'session.created': SessionFacts;
   /** Its settings were changed. */
   'session.updated': SessionFacts & { changes: Change[] };
@@ -125,14 +225,25 @@ export interface EventCatalog {
   /** A task was brought back to a point in time with the session; what changed in it is told by the task's own event. */
   'session.task_restored': SessionFacts & { restore_point: string; task_id: string; fields: string[] };
   'session.closed': SessionFacts;
+  'webhook.created': WebhookFacts;
+  /** Its settings were changed, or it was paused or resumed. */
+  'webhook.updated': WebhookFacts & { changed_fields: string[] };
+  /** Deliveries to it failed for so long, or its receiver is gone, that there are no more. */
+  'webhook.disabled': WebhookFacts & { reason: string };
+  'webhook.deleted': WebhookFacts;
   'execution.finished': RunResult;
-  /** Transient: what a command wrote, in the order of sequence. */
+  /** Transient: what a command wrote, in the order of sequence, and then that it has ended. */
   'command.output': {
     command_id: string;
+    /** Which attempt it is: an execution may run again under its id. */
+    run_id: string;
     task_id: string | null;
     user_id: string;
+    /** Number of the first piece: the pieces of a run are numbered from 1 without holes, and its end follows on the last. */
     sequence: number;
     pieces: OutputPiece[];
+    /** How it ended; there are no pieces then. */
+    end?: { status: string; exit_code: number | null };
   };
   /** A direct command ended. */
   'command.finished': {
@@ -163,6 +274,8 @@ export interface PlatformEvent<Type extends EventType = EventType> {
   session_id: string | null;
   /** Version of the aggregate after the event; 0 where there is no aggregate. */
   version: number;
+  /** Its place in a trace; absent where none is recorded. */
+  traceparent?: string;
   data: EventCatalog[Type];
 }
 
@@ -176,24 +289,6 @@ export function newEvent<Type extends EventType>(
   data: EventCatalog[Type],
 ): PlatformEvent<Type> {
   const { actor, project_id, version = 0, session_id = null } = about;
-  return { id: newId(), type, time: new Date().toISOString(), actor, project_id, session_id, version, data };
-}
-
-/** Routing keys of events without a project, and of commands without a task, carry this in its place. */
-const noProject = '_';
-
-/**
- * Routing key of an event: its type, then its project, then, for output, the command. So a consumer binds just what it
- * wants: `task.#`, `task.completed.*`, `*.*.<project>`, `command.output.<project>.*`.
- */
-export function routingKey(event: Pick<AnyEvent, 'type' | 'project_id' | 'data'>): string {
-  const key = `${event.type}.${event.project_id ?? noProject}`;
-  return 'command_id' in event.data ? `${key}.${event.data.command_id}` : key;
-}
-
-/** Pattern of routing keys for events of one type, of one project or of all. */
-export function eventPattern(type: EventType | 'task' | 'project', projectId?: string | null): string {
-  if (projectId === undefined) return `${type}.#`;
-  const project = projectId ?? noProject;
-  return type.includes('.') ? `${type}.${project}.#` : `${type}.*.${project}.#`;
+  const time = new Date().toISOString();
+  return { id: newId(), type, time, actor, project_id, session_id, version, ...traced(), data };
 }

@@ -1,4 +1,4 @@
-import type { Model } from 'mongoose';
+import type { Model, mongo } from 'mongoose';
 import { PlatformError } from './errors.ts';
 import type { OutboxEntry } from './outbox.ts';
 
@@ -23,6 +23,14 @@ export interface Decision<Document, Entry> {
   events: Entry[];
 }
 
+/** What spares a guarded update some of its reading. */
+export interface GuardedUpdateOptions<Document, Left extends keyof Document> {
+  /** The document as it was read or written before: what is decided on it is written if it is still so. */
+  known?: Omit<Document, Left> | undefined;
+  /** Fields that need not be read. */
+  without?: readonly (Left & string)[];
+}
+
 /**
  * Change an aggregate: read it, decide, and write in one update that holds only if nobody changed it meanwhile; else
  * decide again on what it has become.
@@ -30,26 +38,45 @@ export interface Decision<Document, Entry> {
  * @returns the document after the change, and whether it changed
  * @throws PlatformError notFound's, decide's, or RESOURCE_CONFLICT when others kept changing it
  */
-export async function guardedUpdate<Document extends Aggregate<Entry>, Entry extends OutboxEntry>(
+export async function guardedUpdate<
+  Document extends Aggregate<Entry>,
+  Entry extends OutboxEntry,
+  Left extends Exclude<keyof Document, keyof Aggregate<Entry>> = never,
+>(
   model: Model<Document>,
   id: string,
   notFound: () => PlatformError,
   decide: (
-    document: Document,
+    document: Omit<Document, Left>,
   ) => Decision<Document, Entry> | undefined | Promise<Decision<Document, Entry> | undefined>,
-): Promise<{ document: Document; changed: boolean }> {
+  { known, without }: GuardedUpdateOptions<Document, Left> = {},
+): Promise<{ document: Omit<Document, Left>; changed: boolean }> {
+  // The driver itself: there is nothing to cast in what was read and decided here, and it takes a third of the time.
+  const documents = model.collection as unknown as mongo.Collection<{ _id: string }>;
+  const projection = without && { projection: Object.fromEntries(without.map((field) => [field, 0])) };
+  const read = async () => (await documents.findOne({ _id: id }, projection)) as Found<Document, Left> | null;
+  let document = known as Found<Document, Left> | undefined;
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    const document = (await model.findOne({ _id: id }).lean()) as Document | null;
-    if (!document || document.deleted_at) throw notFound();
-    const decision = await decide(document);
-    if (!decision) return { document, changed: false };
-    const update = updateBy(decision);
-    const guard = { _id: id, version: document.version };
-    const updated = await model.findOneAndUpdate(guard as object, update as object, { returnDocument: 'after' }).lean();
-    if (updated) return { document: updated as Document, changed: true };
+    const isFresh = document === undefined;
+    const found: Found<Document, Left> | null = document ?? (await read());
+    document = undefined;
+    if (!found || found.deleted_at) throw notFound();
+    const decision = await decide(found);
+    if (!decision) {
+      if (isFresh) return { document: found, changed: false };
+      // Nothing is written that would fail if it is no longer so.
+      continue;
+    }
+    const guard = { _id: id, version: found.version, deleted_at: null };
+    const options = { returnDocument: 'after', ignoreUndefined: true, ...projection } as const;
+    const updated = await documents.findOneAndUpdate(guard, updateBy(decision) as object, options);
+    if (updated) return { document: updated as unknown as Found<Document, Left>, changed: true };
   }
   throw new PlatformError('RESOURCE_CONFLICT', 'The resource is being changed by others, try again', { id });
 }
+
+type Found<Document extends Guarded, Left extends keyof Document> = Omit<Document, Left> & Guarded;
+type Guarded = Pick<Aggregate<OutboxEntry>, 'version' | 'deleted_at'>;
 
 /** The update that makes a decision true; to be guarded by the version of the document on which it was decided. */
 export function updateBy<Document, Entry>({ set, events }: Decision<Document, Entry>) {

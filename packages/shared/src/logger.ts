@@ -1,16 +1,32 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { trace } from '@opentelemetry/api';
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { redacted } from './redacted.ts';
+import type { LogSink } from './telemetry/start.ts';
+import { recordsSpans } from './telemetry/tracing.ts';
 
 export type { Logger } from 'pino';
 
-// Names under which secrets could reach a log line by accident, at the first two levels.
-const secretNames = ['authorization', 'password', 'token', 'access_token', 'secret', 'cookie', 'api_key'];
-
-/** A JSON logger for one service. Values under names of secrets are replaced. */
-export function createLogger(service: string, level: string, destination?: DestinationStream): Logger {
-  const options = {
-    level,
-    base: { service },
-    redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' },
+/**
+ * A JSON logger for one service. Secrets are taken out of its lines; those written within a trace name it.
+ * @param out where lines go; stdout when absent
+ * @param also a second place
+ */
+export function createLogger(
+  service: string,
+  level: string,
+  out: DestinationStream = destination(1),
+  also?: LogSink,
+): Logger {
+  const write = (line: string) => {
+    const told = redacted(line);
+    out.write(told);
+    also?.(told);
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino({ level, base: { service }, mixin: placeInTrace }, { write });
 }
+
+// pino adds to what it is given.
+const placeInTrace = () => {
+  const place = recordsSpans() ? trace.getActiveSpan()?.spanContext() : undefined;
+  return place ? { trace_id: place.traceId, span_id: place.spanId } : {};
+};

@@ -1,5 +1,7 @@
-import mongoose, { type Connection } from 'mongoose';
+import mongoose, { type Connection, type mongo } from 'mongoose';
 import type { Logger } from './logger.ts';
+import { traceCommands } from './telemetry/database.ts';
+import { recordsSpans } from './telemetry/tracing.ts';
 
 /** Connections of this process to MongoDB. */
 export interface PoolCounts {
@@ -16,9 +18,44 @@ export interface Mongo extends AsyncDisposable {
   pool(): PoolCounts;
 }
 
-/** Whether a write failed because another document has the same unique key (E11000). */
+const duplicateKey = 11000;
+
+/**
+ * Whether a write failed because another document has the same unique key (E11000); of a bulk, whether each of its writes that
+ * failed did so for that.
+ */
 export function isDuplicateKey(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 11000;
+  const { code, writeErrors = [] } = (error ?? {}) as { code?: unknown; writeErrors?: { code?: unknown }[] };
+  return code === duplicateKey && [writeErrors].flat().every((each) => each.code === duplicateKey);
+}
+
+/**
+ * Which writes of a bulk that is not ordered failed, by their place in it.
+ * @throws the error itself when it is not about single writes
+ */
+function failedWrites(error: unknown): Map<number, Error> {
+  const { writeErrors } = (error ?? {}) as { writeErrors?: mongo.WriteError | mongo.WriteError[] };
+  const failures = [writeErrors ?? []].flat();
+  if (failures.length === 0) throw error;
+  return new Map(
+    failures.map(({ index, code, errmsg }) => {
+      const error = Object.assign(new Error(errmsg ?? 'a write failed'), { name: 'MongoServerError', code });
+      return [index, error];
+    }),
+  );
+}
+
+/**
+ * Insert documents, each as if alone: what keeps one from being stored does not keep the others.
+ * @param collection of the driver or of mongoose
+ * @returns for each undefined, or why it was not stored. Rejects when it is not known of any.
+ */
+export async function insertEach(collection: unknown, documents: readonly object[]): Promise<(undefined | Error)[]> {
+  const stored = collection as mongo.Collection;
+  const failed = await stored
+    .insertMany([...documents], { ordered: false, ignoreUndefined: true })
+    .then(() => undefined, failedWrites);
+  return documents.map((_, place) => failed?.get(place));
 }
 
 /** Take a write that another document with the same unique key refused as done; throw any other error. */
@@ -34,9 +71,15 @@ export function databasePrefix(uri: string): string {
 
 /**
  * Connect to a service's own database, `<prefix>_<name>`. Resolves when connected; afterwards the driver reconnects by
- * itself, and an operation that finds no server fails after 5 s.
+ * itself, and an operation that finds no server fails after 5 s. Indexes are made by migrations alone.
+ * @param own options that differ from the usual
  */
-export async function connectMongo(uri: string, name: string, log: Logger): Promise<Mongo> {
+export async function connectMongo(
+  uri: string,
+  name: string,
+  log: Logger,
+  own: { socketTimeoutMS?: number } = {},
+): Promise<Mongo> {
   mongoose.set('strictQuery', 'throw');
   const connection = mongoose.createConnection(uri, {
     dbName: `${databasePrefix(uri)}_${name}`,
@@ -46,13 +89,17 @@ export async function connectMongo(uri: string, name: string, log: Logger): Prom
     maxPoolSize: 50,
     // Commands fail fast instead of waiting in memory while the database is away.
     bufferCommands: false,
-    autoCreate: true,
-    autoIndex: true,
+    autoCreate: false,
+    autoIndex: false,
+    // Costs something even where no trace is recorded: the driver reads answers for those who hear of them.
+    ...(recordsSpans() && { monitorCommands: true }),
+    ...own,
   });
   connection.on('error', (err) => log.warn({ err }, 'database connection failed'));
   connection.on('disconnected', () => log.warn('database disconnected'));
   connection.on('reconnected', () => log.info('database reconnected'));
   await connection.asPromise();
+  if (recordsSpans()) traceCommands(connection.getClient());
   const counts = countConnections(connection);
   return {
     connection,

@@ -6,7 +6,9 @@ import { newId } from './ids.ts';
 import { createLogger } from './logger.ts';
 import { connectMongo, type Mongo } from './mongo.ts';
 import { Outbox, type OutboxEntry, outboxIndex } from './outbox.ts';
+import { metrics } from './telemetry/metrics.ts';
 import { testEnvironment } from './testing/environment.ts';
+import { until } from './testing/until.ts';
 
 interface Counter extends Aggregate<OutboxEntry> {
   value: number;
@@ -37,7 +39,7 @@ describe('an aggregate with an outbox', () => {
   beforeAll(async () => {
     mongo = await connectMongo(environment.env.MONGODB_URI ?? '', 'counters', log);
     counters = mongo.connection.model<Counter>('Counter', schema);
-    await counters.init();
+    await counters.createIndexes();
   });
   beforeEach(async () => {
     await counters.deleteMany({});
@@ -76,6 +78,8 @@ describe('an aggregate with an outbox', () => {
     const second = await increment();
     await Promise.all([outbox.flush(first.document), outbox.flush(second.document)]);
     expect(told).toEqual(second.document.outbox.map(({ id }) => id));
+    expect(outbox.untold(second.document)).toEqual([]);
+    await outbox[Symbol.asyncDispose]();
     expect((await stored())?.outbox).toEqual([]);
   });
 
@@ -91,10 +95,49 @@ describe('an aggregate with an outbox', () => {
     const { document } = await guardedUpdate(counters, 'c', notFound, () => ({ set: { value: 1 }, events: old }));
     await outbox.flush(document);
     expect((await stored())?.outbox).toHaveLength(2);
+    expect(outbox.untold(document)).toHaveLength(2);
     broken = false;
     await outbox.sweep();
     expect(told).toEqual(old.map(({ id }) => id));
+    await outbox[Symbol.asyncDispose]();
     expect((await stored())?.outbox).toEqual([]);
+  });
+
+  test('what is told is given the document as it was written, or as it was left', async () => {
+    const values: unknown[] = [];
+    const tell = async (_entry: OutboxEntry, { value, version }: Counter) => void values.push([value, version]);
+    const outbox = new Outbox<OutboxEntry, Counter>(counters.collection, tell, log, { whole: true });
+    const { document } = await increment();
+    await outbox.flush(document);
+    await outbox[Symbol.asyncDispose]();
+    const left = [entry(new Date(Date.now() - 60_000))];
+    await guardedUpdate(counters, 'c', notFound, () => ({ set: { value: 7 }, events: left }));
+    await outbox.sweep();
+    expect(values).toEqual([
+      [1, 2],
+      [7, 3],
+    ]);
+  });
+
+  test('a change is decided on what is known, and anew when that is no longer so', async () => {
+    const known = await stored();
+    if (!known) throw new Error('no counter');
+    const values: number[] = [];
+    const change = () =>
+      guardedUpdate(
+        counters,
+        'c',
+        notFound,
+        ({ value }) => {
+          values.push(value);
+          return { set: { value: value + 1 }, events: [] };
+        },
+        { known },
+      );
+    await change();
+    await change();
+    expect(values).toEqual([0, 0, 1]);
+    expect(await stored()).toMatchObject({ value: 2, version: 3 });
   });
 
   test('the sweep leaves entries to those who just wrote them', async () => {
@@ -103,6 +146,25 @@ describe('an aggregate with an outbox', () => {
     await increment();
     await outbox.sweep();
     expect(told).toEqual([]);
+  });
+
+  test('how long the oldest entry has been left is told to the metrics', async () => {
+    const age = async () => (await metrics.getSingleMetric('outbox_oldest_age_seconds')?.get())?.values[0]?.value;
+    let fails = true;
+    const tell = async () => {
+      if (fails) throw new Error('the broker is away');
+    };
+    await using outbox = new Outbox<OutboxEntry>(counters.collection, tell, log);
+    expect(await age()).toBe(0);
+    const [old, older] = [entry(new Date(Date.now() - 60_000)), entry(new Date(Date.now() - 90_000))];
+    await counters.updateOne({ _id: 'c' }, { $set: { outbox: [older, old] } });
+    await outbox.sweep();
+    expect(await age()).toBeGreaterThanOrEqual(90);
+    fails = false;
+    await outbox.sweep();
+    await until('it is told and removed', async () => (await stored())?.outbox.length === 0);
+    await outbox.sweep();
+    expect(await age()).toBe(0);
   });
 
   test('left entries are found by an index', async () => {

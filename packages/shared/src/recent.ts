@@ -60,6 +60,11 @@ export class Recent<Answer> {
     this.#entries.delete(key);
   }
 
+  /** Forget all answers. */
+  clear(): void {
+    this.#entries.clear();
+  }
+
   #usable(key: string): Entry<Answer> | undefined {
     const entry = this.#entries.get(key);
     return entry && !this.#isOlderThan(this.#usableMs, entry) ? entry : undefined;

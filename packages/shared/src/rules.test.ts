@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { formatDuration, parseDuration } from './duration.ts';
-import { eventPattern, newEvent, routingKey } from './events.ts';
+import { eventPattern, routingKey } from './event-routing.ts';
+import { newEvent } from './events.ts';
 import { databasePrefix } from './mongo.ts';
 import { callerOf, keyId, signToken, verifyToken } from './tokens.ts';
 
@@ -62,7 +63,7 @@ describe('routing', () => {
   const event = newEvent(
     'command.output',
     { actor: 'u', project_id: 'p1' },
-    { command_id: 'c1', task_id: 't1', user_id: 'u', sequence: 1, pieces: [] },
+    { run_id: 'r', command_id: 'c1', task_id: 't1', user_id: 'u', sequence: 1, pieces: [] },
   );
   const deleted = newEvent(
     'project.deleted',
@@ -75,6 +76,19 @@ describe('routing', () => {
     expect(matches(eventPattern('command.output', 'p1'), routingKey(event))).toBe(true);
     expect(matches(eventPattern('command.output', 'p2'), routingKey(event))).toBe(false);
     expect(routingKey({ ...event, project_id: null })).toBe('command.output._.c1');
+  });
+
+  test('a notification is found by its user, and everybody’s by none', () => {
+    const texts = { kind: 'alert', level: 'info', title: '', message: '', actions: [] } as const;
+    const keyFor = (user_id: string | null) =>
+      routingKey({
+        type: 'notification.created',
+        project_id: null,
+        data: { notification_id: 'n1', user_id, ...texts, actions: [], project_id: 'p1', task_id: null },
+      });
+    expect(keyFor('u1')).toBe('notification.created._.u1');
+    expect(keyFor(null)).toBe('notification.created._._');
+    expect(matches(eventPattern('notification.created'), keyFor('u1'))).toBe(true);
   });
 
   test('events of a kind are found for one project and for all', () => {

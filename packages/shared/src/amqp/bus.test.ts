@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connect } from 'amqplib';
-import { type AnyEvent, eventPattern, newEvent, type PlatformEvent } from '../events.ts';
+import { eventPattern } from '../event-routing.ts';
+import { type AnyEvent, newEvent, type PlatformEvent } from '../events.ts';
 import { createLogger } from '../logger.ts';
 import { testEnvironment } from '../testing/environment.ts';
 import { until } from '../testing/until.ts';
@@ -10,6 +13,36 @@ const log = createLogger('test', process.env.LOG_LEVEL ?? 'silent');
 
 function projectDeleted(project_id: string): PlatformEvent<'project.deleted'> {
   return newEvent('project.deleted', { actor: 'u', project_id }, { name: 'n', status: 'active', member_ids: [] });
+}
+
+/** A way to the broker of which the first connection is cut when it declares an exchange. */
+async function startWire(to: URL) {
+  // Class 40 (exchange), method 10 (declare).
+  const declare = Buffer.from([0, 40, 0, 10]);
+  let connections = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connectTcp(Number(to.port || 5672), to.hostname);
+    for (const socket of [near, far]) sockets.add(socket);
+    const isFirst = connections++ === 0;
+    near.on('data', (data) => isFirst && data.includes(declare) && near.destroy());
+    near.on('error', () => {}).on('close', () => far.destroy());
+    far.on('error', () => {}).on('close', () => near.destroy());
+    near.pipe(far);
+    far.pipe(near);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(to);
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    connections: () => connections,
+    cut: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
 }
 
 describe('the bus', () => {
@@ -109,6 +142,31 @@ describe('the bus', () => {
     const handled: string[] = [];
     await using _second = await bus.subscribe<AnyEvent>(subscription, async ({ id }) => void handled.push(id));
     await until('the kept message', () => handled.includes(event.id));
+  });
+
+  test('declares a queue that was deleted again, before a token for it is lost', async () => {
+    const queue = bus.names.executionQueue('low');
+    await using kept = await bus.openChannel(async () => {});
+    await kept.current?.deleteQueue(queue);
+    await Promise.all([bus.publishJob('low'), bus.publishJob('low')]);
+    await bus.publishJob('low');
+    await until('the tokens', async () => (await bus.countJobs('low')) === 3);
+    await kept.current?.purgeQueue(queue);
+  });
+
+  test('connects again when the connection is lost while it declares what it needs', async () => {
+    await using wire = await startWire(new URL(environment.env.AMQP_URL ?? ''));
+    await using late = await Bus.connect(wire.url, environment.env.AMQP_PREFIX ?? '', log);
+    expect(wire.connections()).toBe(2);
+    expect(late.connected).toBe(true);
+  });
+
+  test('can be closed while the connection is being lost, of which it does not know yet', async () => {
+    await using wire = await startWire(new URL(environment.env.AMQP_URL ?? ''));
+    const doomed = await Bus.connect(wire.url, environment.env.AMQP_PREFIX ?? '', log);
+    wire.cut();
+    await doomed[Symbol.asyncDispose]();
+    expect(doomed.connected).toBe(false);
   });
 
   test('opens a lost channel again and goes on', async () => {

@@ -1,21 +1,29 @@
+import type { Duplex } from 'node:stream';
 import { context, propagation } from '@opentelemetry/api';
 import {
   type ChannelModel,
   type ConfirmChannel,
   type ConsumeMessage,
   connect,
+  type Message,
   type RecoveringChannelModel,
 } from 'amqplib';
 import { PlatformError } from '../errors.ts';
-import { type AnyEvent, type PlatformEvent, routingKey } from '../events.ts';
+import { routingKey } from '../event-routing.ts';
+import type { AnyEvent, PlatformEvent } from '../events.ts';
+import { newId } from '../ids.ts';
 import type { Logger } from '../logger.ts';
-import { inSpanOf } from '../telemetry.ts';
-import { KeptChannel } from './kept-channel.ts';
+import { inSpanOf } from '../telemetry/tracing.ts';
+import { gatherWrites } from './gather-writes.ts';
+import { closeInTime, KeptChannel } from './kept-channel.ts';
+import { countEvent, handledMessage, setAside } from './metrics.ts';
 import { settle, tryAgain, usualAttempts } from './retries.ts';
 import { declareTopology, durableQueue, type Names, namesFor, type Priority } from './topology.ts';
 
 /** How long the broker may take to confirm a message, in milliseconds. */
 const confirmTimeoutMs = 10_000;
+/** How long opening a connection may take, in milliseconds. */
+const connectTimeoutMs = 10_000;
 /** A broker that is silent for twice as long is taken for dead. */
 const heartbeatSeconds = 10;
 
@@ -44,6 +52,10 @@ export interface Subscription {
 interface Delivery {
   messageId?: string;
   persistent: boolean;
+  /** It must come into a queue; without one it is refused instead of lost. Needs a messageId. */
+  mandatory?: boolean;
+  /** Its place in a trace, where none is active. */
+  traceparent?: string | undefined;
 }
 
 /** The connection of one process to RabbitMQ. Reconnects by itself. */
@@ -52,10 +64,18 @@ export class Bus implements AsyncDisposable {
   readonly #connection: RecoveringChannelModel;
   readonly #publisher: KeptChannel;
   readonly #log: Logger;
+  /** Ids of messages that the broker gave back, until they are confirmed. */
+  readonly #returned: Set<string>;
 
-  private constructor(connection: RecoveringChannelModel, publisher: KeptChannel, names: Names, log: Logger) {
+  private constructor(
+    connection: RecoveringChannelModel,
+    { publisher, returned }: { publisher: KeptChannel; returned: Set<string> },
+    names: Names,
+    log: Logger,
+  ) {
     this.#connection = connection;
     this.#publisher = publisher;
+    this.#returned = returned;
     this.names = names;
     this.#log = log;
   }
@@ -66,10 +86,14 @@ export class Bus implements AsyncDisposable {
     const connection = await connect(withHeartbeat(url), {
       // A message of more than one packet would otherwise wait 40 ms for a delayed TCP acknowledgement.
       noDelay: true,
+      timeout: connectTimeoutMs,
       recovery: {
         maxDelay: 5_000,
         waitForConnect: false,
         setup: async (model: ChannelModel) => {
+          gatherWrites((model.connection as unknown as { stream: Duplex }).stream);
+          // Until the set-up is done nobody else listens, and an error that nobody listens to ends the process.
+          model.on('error', () => {});
           const channel = await model.createChannel();
           await declareTopology(channel, names);
           await channel.close();
@@ -81,8 +105,13 @@ export class Bus implements AsyncDisposable {
     connection.on('connect', () => log.debug('broker connected'));
     connection.on('error', (err) => log.warn({ err }, 'broker connection failed'));
     await connection.waitForConnect();
-    const publisher = await KeptChannel.open(connection, async () => {}, log);
-    return new Bus(connection, publisher, names, log);
+    const returned = new Set<string>();
+    const setUp = async (channel: ConfirmChannel) => {
+      returned.clear();
+      channel.on('return', ({ properties }: Message) => returned.add(properties.messageId));
+    };
+    const publisher = await KeptChannel.open(connection, setUp, log);
+    return new Bus(connection, { publisher, returned }, names, log);
   }
 
   /** Whether messages can be sent now. */
@@ -90,24 +119,37 @@ export class Bus implements AsyncDisposable {
     return this.#publisher.current !== undefined;
   }
 
-  /** Tell a fact. Resolves when the broker has it; rejects when it has not within 10 s. Output is transient, the rest persistent. */
-  publishEvent(event: PlatformEvent): Promise<void> {
-    const persistent = event.type !== 'command.output';
-    return this.#publish(this.names.events, routingKey(event as AnyEvent), event, { messageId: event.id, persistent });
+  /**
+   * Tell a fact: to the broker, and once it has it, to the log and the metrics. Rejects when the broker has not taken it within
+   * 10 s. Output is transient, the rest persistent.
+   */
+  async publishEvent(event: PlatformEvent): Promise<void> {
+    const { id, type, project_id, actor, traceparent } = event;
+    const persistent = type !== 'command.output';
+    const delivery = { messageId: id, persistent, traceparent };
+    await this.#publish(this.names.events, routingKey(event as AnyEvent), event, delivery);
+    countEvent(type);
+    if (persistent) this.#log.debug({ event_id: id, type, project_id, actor }, 'event');
   }
 
   /**
    * Announce to the runners that something of a priority may run: a token, which names no execution. Whoever takes it asks
-   * task-service what to run; one token too many finds nothing.
+   * task-service what to run; one token too many finds nothing. A queue that was deleted is declared again.
    */
-  publishJob(priority: Priority): Promise<void> {
-    return this.#publish(this.names.executions, priority, { priority }, { persistent: true });
+  async publishJob(priority: Priority): Promise<void> {
+    const send = () => {
+      const delivery = { persistent: true, mandatory: true, messageId: newId() };
+      return this.#publish(this.names.executions, priority, { priority }, delivery);
+    };
+    if (await send()) return;
+    await this.countJobs(priority);
+    if (!(await send())) throw brokerAway('no queue takes what may run');
   }
 
   /** How many tokens of a priority no runner has taken. A queue that was deleted is declared again. */
   async countJobs(priority: Priority): Promise<number> {
     const channel = this.#publisher.current;
-    if (!channel) throw new Error('the broker is not connected');
+    if (!channel) throw brokerAway('the broker is not connected');
     const queue = this.names.executionQueue(priority);
     const { messageCount } = await channel.assertQueue(queue, durableQueue(this.names));
     await channel.bindQueue(queue, this.names.executions, priority);
@@ -115,8 +157,8 @@ export class Bus implements AsyncDisposable {
   }
 
   /** Give an order to all runners that are there now. */
-  publishControl(message: ControlMessage): Promise<void> {
-    return this.#publish(this.names.control, '', message, { persistent: false });
+  async publishControl(message: ControlMessage): Promise<void> {
+    await this.#publish(this.names.control, '', message, { persistent: false });
   }
 
   /** A channel of one's own, for consumers that decide themselves what to take. */
@@ -147,7 +189,7 @@ export class Bus implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#publisher[Symbol.asyncDispose]();
-    await this.#connection.close();
+    await closeInTime(() => this.#connection.close());
   }
 
   async #declareQueue(channel: ConfirmChannel, { queue, exchange, patterns }: Subscription): Promise<string> {
@@ -162,45 +204,50 @@ export class Bus implements AsyncDisposable {
     channel: ConfirmChannel,
     closed: AbortSignal,
     delivery: ConsumeMessage,
-    { attempts = usualAttempts }: Subscription,
+    { queue, exchange, attempts = usualAttempts }: Subscription,
     handler: (message: Message, redelivered: boolean) => Promise<void>,
   ): Promise<void> {
     const about = { routing_key: delivery.fields.routingKey, message_id: delivery.properties.messageId };
+    const consumer = queue?.slice(this.names.events.lastIndexOf('.') + 1) ?? `own ${exchange}`;
     let message: Message;
     try {
       message = JSON.parse(delivery.content.toString());
     } catch {
       this.#log.error(about, 'a message that is not JSON is set aside');
+      setAside(consumer);
       return settle(() => channel.reject(delivery, false));
     }
     const headers = delivery.properties.headers ?? {};
-    const name = `consume ${delivery.fields.exchange}`;
-    const end = await tryAgain(
-      () => inSpanOf(headers, name, 'consumer', () => handler(message, delivery.fields.redelivered)),
-      {
-        limit: attempts,
-        signal: closed,
-        failed: (err, attempt) => this.#log.warn({ err, ...about, attempt }, 'a message could not be handled yet'),
-      },
-    );
+    const place = { kind: 'consumer', attributes: { 'messaging.system': 'rabbitmq' } } as const;
+    const handled = handledMessage(consumer, () => handler(message, delivery.fields.redelivered));
+    const end = await tryAgain(() => inSpanOf(headers, `consume ${consumer}`, place, handled), {
+      limit: attempts,
+      signal: closed,
+      failed: (err, attempt) => this.#log.warn({ err, ...about, attempt }, 'a message could not be handled yet'),
+    });
     if (end === 'done') return settle(() => channel.ack(delivery));
     if (end === 'interrupted') return;
     this.#log.error({ ...about, attempts }, 'a message that cannot be handled is set aside');
+    setAside(consumer);
     settle(() => channel.reject(delivery, false));
   }
 
-  #publish(exchange: string, key: string, body: unknown, { messageId, persistent }: Delivery): Promise<void> {
-    const headers: Record<string, string> = {};
+  /** @returns false when it must come into a queue and there is none */
+  #publish(exchange: string, key: string, body: unknown, delivery: Delivery): Promise<boolean> {
+    const { messageId, persistent, mandatory = false, traceparent } = delivery;
+    const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent };
     propagation.inject(context.active(), headers);
     return new Promise((resolve, reject) => {
       const channel = this.#publisher.current;
       if (!channel) return reject(brokerAway('the broker is not connected'));
       const timer = setTimeout(() => reject(brokerAway('the broker did not confirm in time')), confirmTimeoutMs);
-      const options = { persistent, headers, contentType: 'application/json', ...(messageId ? { messageId } : {}) };
+      const about = { contentType: 'application/json', ...(messageId ? { messageId } : {}) };
+      const options = { persistent, mandatory, headers, ...about };
       channel.publish(exchange, key, Buffer.from(JSON.stringify(body)), options, (error) => {
         clearTimeout(timer);
         if (error) reject(brokerAway('the broker did not take a message', error));
-        else resolve();
+        // What is given back is given back before it is confirmed.
+        else resolve(messageId === undefined || !this.#returned.delete(messageId));
       });
     });
   }

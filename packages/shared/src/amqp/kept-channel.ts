@@ -4,6 +4,17 @@ import type { Logger } from '../logger.ts';
 /** Pause before a channel that was closed is opened again, in milliseconds. */
 const reopenDelayMs = 500;
 
+/** How long the broker may take to answer that something is closed, in milliseconds. */
+const closeMs = 2_000;
+
+/** Close something of the broker's. What is lost while it is being closed is never answered: it is not waited for long. */
+export async function closeInTime(close: () => Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, closeMs);
+  await Promise.race([close().catch(() => {}), late.promise]);
+  clearTimeout(timer);
+}
+
 /**
  * A channel that is opened again whenever it or its connection is lost. What the channel needs (prefetch, queues,
  * consumers) belongs into its set-up, which runs each time.
@@ -46,7 +57,7 @@ export class KeptChannel implements AsyncDisposable {
     this.#disposed = true;
     const channel = this.#current;
     this.#current = undefined;
-    await channel?.close().catch(() => {});
+    if (channel) await closeInTime(() => channel.close());
   }
 
   async #openOnce(): Promise<void> {
@@ -57,7 +68,9 @@ export class KeptChannel implements AsyncDisposable {
       if (!this.#disposed) setTimeout(() => this.#reopen(), reopenDelayMs);
     });
     await this.#setUp(channel);
-    this.#current = channel;
+    // Given up while it was being opened: nobody else would close it.
+    if (this.#disposed) await closeInTime(() => channel.close());
+    else this.#current = channel;
   }
 
   async #reopen(): Promise<void> {

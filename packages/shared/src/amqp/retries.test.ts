@@ -23,7 +23,7 @@ describe('a message that a handler fails on', () => {
     });
     expect(await tryAgain(run, { limit: 2, signal: never, failed: () => {} })).toBe('done');
     expect(run).toHaveBeenCalledTimes(6);
-  }, 15_000);
+  });
 
   test('is left to others when it is interrupted, also in a pause or by the last failure', async () => {
     const stop = new AbortController();

@@ -33,6 +33,8 @@ export interface AttemptRules {
   limit: number;
   /** Interrupts: no further attempt is made. */
   signal: AbortSignal;
+  /** Longest pause, in milliseconds; half a minute when absent. */
+  longestPauseMs?: number;
   /** Told of each failure. */
   failed(error: unknown, attempt: number): void;
 }
@@ -40,7 +42,7 @@ export interface AttemptRules {
 /** Try something until it succeeds, with growing pauses, or until it has failed too often by itself. */
 export async function tryAgain(
   run: () => Promise<void>,
-  { limit, signal, failed }: AttemptRules,
+  { limit, signal, longestPauseMs = pauses.longest, failed }: AttemptRules,
 ): Promise<AttemptsEnd> {
   let failures = 0;
   for (let attempt = 1; !signal.aborted; attempt++) {
@@ -51,7 +53,7 @@ export async function tryAgain(
       failed(error, attempt);
       if (!isOutage(error) && ++failures >= limit) return signal.aborted ? 'interrupted' : 'given up';
     }
-    await setTimeout(pauseMs(attempt), undefined, { signal }).catch(() => {});
+    await setTimeout(Math.min(longestPauseMs, pauseMs(attempt)), undefined, { signal }).catch(() => {});
   }
   return 'interrupted';
 }

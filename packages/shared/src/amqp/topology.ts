@@ -13,7 +13,14 @@ export type Priority = (typeof priorities)[number];
 export const shares: Readonly<Record<Priority, number>> = { high: 6, normal: 3, low: 1 };
 
 /** The durable queues of services: whose, and for what. */
-export const serviceQueues = ['task-service.projects', 'task-service.results'] as const;
+export const serviceQueues = [
+  'task-service.projects',
+  'task-service.results',
+  'webhook-dispatcher.events',
+  'project-service.notifications',
+  'project-service.audit',
+  'realtime.log',
+] as const;
 
 /** One of the durable queues of services. */
 export type ServiceQueue = (typeof serviceQueues)[number];
@@ -22,6 +29,8 @@ export type ServiceQueue = (typeof serviceQueues)[number];
 export interface Names {
   /** Topic exchange of facts. */
   events: string;
+  /** Direct exchange of numbered events, by the scope in which they happened. */
+  live: string;
   /** Direct exchange of executions that wait, by priority. */
   executions: string;
   /** Fanout exchange of orders to the runners. */
@@ -38,6 +47,7 @@ export interface Names {
 export function namesFor(prefix: string): Names {
   return {
     events: `${prefix}.events`,
+    live: `${prefix}.live`,
     executions: `${prefix}.executions`,
     control: `${prefix}.control`,
     deadLetters: `${prefix}.dead-letters`,
@@ -51,9 +61,16 @@ export function durableQueue(names: Names) {
   return { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': names.deadLetters } };
 }
 
+/** Arguments of a durable queue that one consumer reads at a time; when it goes, the next one goes on. */
+export function singleActiveQueue(names: Names) {
+  const { durable, arguments: usual } = durableQueue(names);
+  return { durable, arguments: { ...usual, 'x-single-active-consumer': true } };
+}
+
 /** Declare exchanges and shared queues. Idempotent; runs at every connect, so a broker that lost everything is whole again. */
 export async function declareTopology(channel: Channel, names: Names): Promise<void> {
   await channel.assertExchange(names.events, 'topic', { durable: true });
+  await channel.assertExchange(names.live, 'direct', { durable: true });
   await channel.assertExchange(names.executions, 'direct', { durable: true });
   await channel.assertExchange(names.control, 'fanout', { durable: true });
   await channel.assertExchange(names.deadLetters, 'fanout', { durable: true });

@@ -1,11 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
-import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { Client, type ServiceError, status } from '@grpc/grpc-js';
 import { PlatformError } from '../errors.ts';
-import { measureClientRpc, traceClientRpc } from '../telemetry.ts';
-import type { RequestOf, ResponseOf, RpcDefinition } from './definition.ts';
+import { measureClientRpc, traceClientRpc } from '../telemetry/rpc.ts';
+import type { AnswerOf, RequestOf, RpcDefinition } from './definition.ts';
 import { intercept, type Origin, type Rpc } from './interceptor.ts';
 import { errorFromMetadata, originToMetadata } from './metadata.ts';
+import { openStream } from './open-stream.ts';
 import { maxMessageBytes } from './server.ts';
+import { channelCredentials, type Trust } from './trust.ts';
 
 /** How long a call may take when neither the call nor its origin says. */
 const defaultDeadlineMs = 5_000;
@@ -15,28 +17,33 @@ const maxReconnectMs = 500;
 /** Pauses before a read is sent again. Together longer than the above, so that a service that is back is always reached. */
 const retryPausesMs = [150, 300, 600];
 
-/** A typed client: one async function per RPC. */
+/** A typed client: one async function per RPC. That of a stream resolves once the service has accepted the call. */
 export type RpcClient<Definition extends RpcDefinition> = {
   [Method in keyof Definition]: (
     request: RequestOf<Definition[Method]>,
     origin: Origin,
     options?: CallOptions,
-  ) => Promise<ResponseOf<Definition[Method]>>;
+  ) => Promise<AnswerOf<Definition[Method]>>;
 };
 
 /** How one call differs from the default. */
 export interface CallOptions {
-  /** Milliseconds until the call fails with UPSTREAM_ERROR; never longer than the origin's own deadline. */
+  /**
+   * Milliseconds until the call fails with UPSTREAM_ERROR; never longer than the origin's own deadline. For a stream: until
+   * it has begun.
+   */
   deadlineMs?: number;
 }
 
 /** A connection to one service at one address, shared by any number of clients. Connects when first used, and again when lost. */
 export class RpcChannel {
   readonly #client: Client;
+  readonly #trust: Trust;
 
-  /** @param address host:port; behind a DNS name with several addresses, calls go round robin */
-  constructor(address: string) {
-    this.#client = new Client(`dns:///${address}`, credentials.createInsecure(), {
+  /** @param address host:port, or several of IPv4, comma-separated; among several, and those of a DNS name, calls go round robin */
+  constructor(address: string, trust: Trust) {
+    this.#trust = trust;
+    this.#client = new Client(targetOf(address), channelCredentials(trust), {
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': maxMessageBytes,
       'grpc.keepalive_time_ms': 30_000,
@@ -66,7 +73,7 @@ export class RpcChannel {
 
   async #attempt(method: RpcDefinition[string], rpc: Rpc, pauses: readonly number[]): Promise<unknown> {
     try {
-      return await this.#send(method, rpc);
+      return await (method.responseStream ? this.#open(method, rpc) : this.#send(method, rpc));
     } catch (thrown) {
       const error = thrown as ServiceError | PlatformError;
       const [pause, ...rest] = pauses;
@@ -79,23 +86,44 @@ export class RpcChannel {
   #send(method: RpcDefinition[string], { path, request, origin }: Rpc): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (origin.signal?.aborted) return reject(new PlatformError('UPSTREAM_ERROR', 'The caller has gone'));
+      const deadline = origin.deadline?.getTime() ?? Date.now() + defaultDeadlineMs;
+      const bytes = method.requestSerialize(request);
       const call = this.#client.makeUnaryRequest(
         path,
-        method.requestSerialize,
+        asItIs,
         method.responseDeserialize,
-        request,
-        originToMetadata(origin),
-        { deadline: origin.deadline ?? Date.now() + defaultDeadlineMs },
+        bytes,
+        originToMetadata(origin, { path, request: bytes, until: deadline }, this.#trust.signatures),
+        { deadline },
         (error, response) => (error ? reject(error) : resolve(response)),
       );
       origin.signal?.addEventListener('abort', () => call.cancel(), { once: true });
     });
   }
+
+  async #open(method: RpcDefinition[string], rpc: Rpc): Promise<AsyncIterable<unknown>> {
+    const { path, request, origin } = rpc;
+    const until = origin.deadline?.getTime() ?? Date.now() + defaultDeadlineMs;
+    const bytes = method.requestSerialize(request);
+    const metadata = originToMetadata(origin, { path, request: bytes, until }, this.#trust.signatures);
+    const call = this.#client.makeServerStreamRequest(path, asItIs, method.responseDeserialize, bytes, metadata);
+    return openStream(call, until - Date.now(), origin.signal, (error) => toPlatformError(error, path));
+  }
+}
+
+/** A request is signed by its bytes, so it is serialized before it is sent. */
+function asItIs(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+/** The address as a target of gRPC. */
+function targetOf(address: string): string {
+  return address.includes(',') ? `ipv4:${address}` : `dns:///${address}`;
 }
 
 /** Reads by name change nothing, so sending one twice is harmless. */
 function isRead(path: string): boolean {
-  return /\/(Get|List|Check|Diagnose)[A-Za-z]*$/.test(path);
+  return /\/(Get|List|Check|Diagnose|Stream)[A-Za-z]*$/.test(path);
 }
 
 function earliest(inherited: Date | undefined, options: CallOptions | undefined): Date {

@@ -1,10 +1,13 @@
 import type { Caller } from '../caller.ts';
+import type { Creation } from '../creation.ts';
 
 /** From where a call comes: carried in metadata from the gateway through every service that takes part. */
 export interface Origin {
   caller: Caller;
   /** Id of the request that started it all, as in X-Request-ID. */
   requestId: string;
+  /** What the request creates, when it must not be done twice. */
+  creates?: Creation;
   /** When the caller stops waiting. */
   deadline?: Date;
   /** Aborts when the caller has gone. */

@@ -1,18 +1,21 @@
-import { readFileSync } from 'node:fs';
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { context } from '@opentelemetry/api';
+import { Server, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { errorKinds, PlatformError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { measureRpc, traceRpc } from '../telemetry.ts';
-import { type RequestOf, type ResponseOf, type RpcDefinition, serviceNameOf, type UnaryMethod } from './definition.ts';
-import { type Interceptor, intercept, type Origin, type Rpc } from './interceptor.ts';
-import { errorToMetadata, originFromMetadata, traceContextOf } from './metadata.ts';
+import { answerOnce, answerStream } from './answering.ts';
+import { type AnswerOf, type RequestOf, type RpcDefinition, type RpcMethod, serviceNameOf } from './definition.ts';
+import type { Origin } from './interceptor.ts';
+import { reflectionOf } from './reflection.ts';
+import { Refusals } from './refusals.ts';
+import { serverCredentials, type Trust } from './trust.ts';
 
 /** Largest message that services exchange, in bytes. Stored output of a command is the largest answer there is. */
 export const maxMessageBytes = 32 * 1024 * 1024;
+
+/**
+ * How long a connection is used before its client has to make a new one, in milliseconds; calls in flight end on the old one.
+ * Only then does a client look up the addresses again, and so finds replicas that were added.
+ */
+const defaultConnectionAgeMs = 300_000;
 
 /** What a handler knows about the call besides its request. */
 export interface Call extends Origin {
@@ -20,13 +23,16 @@ export interface Call extends Origin {
   log: Logger;
 }
 
-/** One handler per RPC. */
+/**
+ * One handler per RPC. That of a stream checks first, and then gives the messages; it stops giving them when the signal of
+ * the call aborts: the caller has gone, or the server stops.
+ */
 export type Handlers<Definition extends RpcDefinition, Context> = {
   [Method in keyof Definition]: (
     ctx: Context,
     request: RequestOf<Definition[Method]>,
     call: Call,
-  ) => Promise<ResponseOf<Definition[Method]>>;
+  ) => Promise<AnswerOf<Definition[Method]>>;
 };
 
 /** A gRPC service with its handlers, ready to be served. */
@@ -50,43 +56,55 @@ export interface RunningGrpcServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Serve services with health (grpc.health.v1) and reflection. Port 0 takes a free one. */
+/**
+ * Serve services, to services that are trusted; health (grpc.health.v1) and reflection, to anybody. Port 0 takes a free one.
+ */
 export async function startGrpcServer<Context>(options: {
   host: string;
   port: number;
   services: readonly ServedService<Context>[];
   ctx: Context;
   log: Logger;
+  trust: Trust;
+  connectionAgeMs?: number;
 }): Promise<RunningGrpcServer> {
-  const { ctx, log } = options;
+  const { ctx, log, trust, connectionAgeMs = defaultConnectionAgeMs } = options;
+  const refusals = new Refusals(trust.signatures, log);
+  const stopping = new AbortController();
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.max_connection_age_ms': connectionAgeMs,
   });
   for (const { definition, handlers } of options.services) {
-    const implementation = Object.entries(definition).map(([name, method]) => {
+    const received: Record<string, RpcMethod> = {};
+    const implementation: UntypedServiceImplementation = {};
+    for (const [name, method] of Object.entries(definition)) {
       const handler = handlers[name];
       if (!handler) throw new Error(`no handler for ${method.path}`);
-      return [name, unary(ctx, method, handler, log)] as const;
-    });
-    server.addService(definition, Object.fromEntries(implementation));
+      const run = (request: unknown, call: Call) => handler(ctx, request as never, call);
+      const means = { path: method.path, read: method.requestDeserialize, run, log, refusals };
+      received[name] = { ...method, requestDeserialize: (bytes) => bytes };
+      implementation[name] = method.responseStream ? answerStream(means, stopping.signal) : answerOnce(means);
+    }
+    server.addService(received, implementation);
   }
   const names = options.services.map((service) => serviceNameOf(service.definition));
   const health = new HealthImplementation({ '': 'SERVING', ...Object.fromEntries(names.map((n) => [n, 'SERVING'])) });
   health.addToServer(server);
-  const contract = readFileSync(new URL(import.meta.resolve('@claude-cli/proto/descriptor')));
-  new ReflectionService(loadFileDescriptorSetFromBuffer(contract), { services: names }).addToServer(server);
+  reflectionOf(names).addToServer(server);
 
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(`${options.host}:${options.port}`, serverCredentials(trust), (error, bound) =>
       error ? reject(error) : resolve(bound),
     );
   });
   return {
     port,
     stop: (graceMs) => {
+      stopping.abort();
       for (const name of ['', ...names]) health.setStatus(name, 'NOT_SERVING');
       return new Promise((resolve) => {
         const cutOff = setTimeout(() => server.forceShutdown(), graceMs);
@@ -96,48 +114,5 @@ export async function startGrpcServer<Context>(options: {
         });
       });
     },
-  };
-}
-
-function unary<Context>(
-  ctx: Context,
-  method: UnaryMethod,
-  handler: (ctx: Context, request: never, call: Call) => Promise<unknown>,
-  log: Logger,
-) {
-  const run = intercept([traceRpc, measureRpc, logFaults(log)], ({ request, origin }: Rpc) => {
-    const call = { ...origin, log: log.child({ request_id: origin.requestId }) };
-    return handler(ctx, request as never, call);
-  });
-  return (call: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>) => {
-    const abort = new AbortController();
-    call.on('cancelled', () => abort.abort());
-    const deadline = call.getDeadline();
-    const until = deadline === Number.POSITIVE_INFINITY ? undefined : new Date(deadline);
-    const origin = originFromMetadata(call.metadata, until, abort.signal);
-    context
-      .with(traceContextOf(call.metadata), () => run({ path: method.path, request: call.request, origin }))
-      .then(
-        (response) => reply(null, response),
-        (thrown) => {
-          const error = PlatformError.from(thrown);
-          reply({ code: errorKinds[error.code].grpc, details: error.message, metadata: errorToMetadata(error) });
-        },
-      );
-  };
-}
-
-/** Faults of ours get their stack into the log; what the caller did wrong stays at debug. */
-function logFaults(log: Logger): Interceptor {
-  return (next) => async (rpc) => {
-    try {
-      return await next(rpc);
-    } catch (thrown) {
-      const error = PlatformError.from(thrown);
-      const facts = { rpc: rpc.path, request_id: rpc.origin.requestId, code: error.code };
-      if (error.isFault) log.error({ ...facts, err: error.cause ?? error }, 'call failed');
-      else log.debug({ ...facts, details: error.details }, error.message);
-      throw error;
-    }
   };
 }

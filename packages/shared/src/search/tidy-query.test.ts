@@ -165,7 +165,7 @@ describe('a query', () => {
       return performance.now() - started;
     });
     // A few milliseconds each; exponential ones would take from seconds to years.
-    expect(Math.max(...times)).toBeLessThan(500);
+    expect(Math.max(...times)).toBeLessThan(2_000);
   });
 });
 

@@ -1,6 +1,9 @@
 import { Bus } from '../amqp/bus.ts';
 import { RpcChannel } from '../grpc/client.ts';
+import { type Trust, trustBy, trustSettings } from '../grpc/trust.ts';
 import type { Logger } from '../logger.ts';
+import { awaitMigration } from '../migrations/await-migration.ts';
+import type { Database } from '../migrations/database.ts';
 import { connectMongo, type Mongo } from '../mongo.ts';
 import { readSettings } from '../settings.ts';
 
@@ -9,6 +12,7 @@ const addressSettings = {
   'task-service': 'TASK_SERVICE_ADDRESS',
   'command-runner': 'COMMAND_RUNNER_ADDRESS',
   realtime: 'REALTIME_ADDRESS',
+  'webhook-dispatcher': 'WEBHOOK_DISPATCHER_ADDRESS',
 } as const;
 
 /** An app that answers gRPC. */
@@ -23,6 +27,8 @@ export class Resources implements AsyncDisposable {
   readonly #log: Logger;
   readonly #stack = new AsyncDisposableStack();
   readonly #channels = new Map<Owner, RpcChannel>();
+  /** By what other apps know this one, and it them. */
+  readonly trust: Trust;
   /** The service's own database, once asked for. */
   mongo: Mongo | undefined;
   /** The broker, once asked for. */
@@ -31,12 +37,14 @@ export class Resources implements AsyncDisposable {
   constructor(env: Record<string, string | undefined>, log: Logger) {
     this.#env = env;
     this.#log = log;
+    this.trust = trustBy(readSettings(trustSettings, env));
   }
 
-  /** Connect to the service's own database. @param name what follows the prefix: "tasks" */
-  async connectMongo(name: string): Promise<Mongo> {
+  /** Connect to the service's own database. Resolves when it has been migrated to what this version counts on. */
+  async connectMongo(database: Database): Promise<Mongo> {
     const { MONGODB_URI } = readSettings(['MONGODB_URI'], this.#env);
-    this.mongo = this.#stack.use(await connectMongo(MONGODB_URI, name, this.#log));
+    this.mongo = this.#stack.use(await connectMongo(MONGODB_URI, database.name, this.#log));
+    await awaitMigration(this.mongo.connection, database, this.#log);
     return this.mongo;
   }
 
@@ -52,7 +60,7 @@ export class Resources implements AsyncDisposable {
     const known = this.#channels.get(owner);
     if (known) return known;
     const setting = addressSettings[owner];
-    const channel = new RpcChannel(readSettings([setting], this.#env)[setting]);
+    const channel = new RpcChannel(readSettings([setting], this.#env)[setting], this.trust);
     this.#channels.set(owner, channel);
     this.#stack.defer(() => channel.close());
     return channel;

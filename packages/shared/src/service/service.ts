@@ -2,7 +2,8 @@ import type { ServedService } from '../grpc/server.ts';
 import { startGrpcServer } from '../grpc/server.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { readSettings, type SettingName, type Settings } from '../settings.ts';
-import { startTracing } from '../telemetry.ts';
+import { watchPool } from '../telemetry/pool.ts';
+import { startTelemetry } from '../telemetry/start.ts';
 import { startAdmin } from './admin.ts';
 import { type DiagnosisExtra, diagnostics } from './diagnose.ts';
 import { Resources } from './resources.ts';
@@ -14,6 +15,7 @@ const processSettings = [
   'LOG_LEVEL',
   'SHUTDOWN_GRACE_MS',
   'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'TRACE_SAMPLE_RATIO',
 ] as const satisfies SettingName[];
 
 /** What every service starts from. */
@@ -56,15 +58,18 @@ export async function startService<Name extends SettingName, Context>(
 ): Promise<RunningService<Context>> {
   const own = readSettings(processSettings, env);
   const config = readSettings(service.settings, env);
-  const log = createLogger(service.name, own.LOG_LEVEL);
   await using starting = new AsyncDisposableStack();
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, TRACE_SAMPLE_RATIO: ratio } = own;
+  const telemetry = starting.use(await startTelemetry({ service: service.name, endpoint, ratio }));
+  const log = createLogger(service.name, own.LOG_LEVEL, undefined, telemetry.logs);
+  telemetry.tellFaults(log);
   const state = { started: false };
   const resources = new Resources(env, log);
   const unready = async () => (state.started ? resources.unready() : ['starting or stopping']);
 
-  starting.use(await startTracing(service.name, own.OTEL_EXPORTER_OTLP_ENDPOINT));
   const admin = starting.use(await startAdmin(own.HOST, own.ADMIN_PORT, unready));
   starting.use(resources);
+  starting.use(watchPool(resources));
   const ctx = await service.context({ config, log, resources });
   for (const run of service.runs ?? []) starting.use(await run(ctx));
   const grpc = await startGrpcServer({
@@ -73,6 +78,7 @@ export async function startService<Name extends SettingName, Context>(
     services: [...(service.serves ?? []), diagnostics(resources, service.diagnose)],
     ctx,
     log,
+    trust: resources.trust,
   });
   starting.defer(() => grpc.stop(own.SHUTDOWN_GRACE_MS / 2));
   starting.defer(() => {

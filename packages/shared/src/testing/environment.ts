@@ -3,6 +3,7 @@ import { connect } from 'amqplib';
 import { createConnection } from 'mongoose';
 import { namesFor, priorities, serviceQueues } from '../amqp/topology.ts';
 import { databasePrefix } from '../mongo.ts';
+import { testServiceSecret } from './trust.ts';
 
 /** Settings under which a service can be started for tests, apart from everything else on the same store and broker. */
 export interface TestEnvironment extends AsyncDisposable {
@@ -34,6 +35,8 @@ export function testEnvironment(given: Record<string, string> = {}): TestEnviron
     ADMIN_USERNAME: 'admin',
     ADMIN_PASSWORD: 'correct horse battery staple',
     JWT_SECRET: randomBytes(32).toString('hex'),
+    SERVICE_SECRET: testServiceSecret,
+    WEBHOOK_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
     ...settings,
   };
@@ -53,7 +56,7 @@ async function removeAll(mongodbUri: string, amqpUrl: string, name: string): Pro
   const names = namesFor(name);
   const queues = [...priorities.map(names.executionQueue), ...serviceQueues.map(names.serviceQueue), names.deadLetters];
   for (const queue of queues) await channel.deleteQueue(queue);
-  for (const exchange of [names.events, names.executions, names.control, names.deadLetters]) {
+  for (const exchange of [names.events, names.live, names.executions, names.control, names.deadLetters]) {
     await channel.deleteExchange(exchange);
   }
   await broker.close();
