@@ -9,9 +9,11 @@ import { CommandStore } from './commands/command-store.ts';
 import { Reports } from './commands/reports.ts';
 import { RunningCommands } from './commands/running-command.ts';
 import { Slots } from './commands/slots.ts';
+import { database } from './database.ts';
 import { OutputStore } from './output/output-store.ts';
 import { Isolation, isolationSettings } from './processes/isolation.ts';
 import { type Runner, thisRunner } from './processes/runner.ts';
+import { Spawner } from './processes/spawner/spawner.ts';
 import { killStrays, StrayHunt } from './processes/strays.ts';
 import { Workspace } from './processes/workspace.ts';
 import { Safety } from './safety/safety.ts';
@@ -27,6 +29,7 @@ export const runnerSettings = [
   'AGENT_SILENCE_SECONDS',
   'AGENT_EXIT_SECONDS',
   'SHUTDOWN_GRACE_MS',
+  'EXECUTION_TTL_DAYS',
 ] as const satisfies SettingName[];
 
 /** What handlers, consumers and timers of this service are given. */
@@ -42,8 +45,12 @@ export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
   directSlots: Slots;
   /** Room for executions. */
   executionSlots: Slots;
+  /** Room for executions whose process has ended and whose end is being stored: as long as there is some, they leave their slot. */
+  endingSlots: Slots;
   workspace: Workspace;
   isolation: Isolation;
+  /** Starts processes. */
+  spawner: Spawner;
   /** Finds processes that outlived their run. */
   strays: StrayHunt;
   /** Judges commands before they run. */
@@ -54,16 +61,16 @@ export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
   executions: RpcClient<typeof ExecutionServiceService>;
 }
 
-/** Build the context. Resolves when the indexes exist. */
+/** Build the context. */
 export async function openContext(base: BaseContext<(typeof runnerSettings)[number]>): Promise<Context> {
   const { config, log, resources } = base;
   const workspace = await Workspace.open(config.WORKSPACE_ROOT, config.RUNNER_USER);
   const isolation = await Isolation.open(config, workspace);
-  const { connection } = await resources.connectMongo('commands');
+  const { connection } = await resources.connectMongo(database);
   const bus = await resources.connectBus();
   const commands = new CommandStore(connection);
   const outputs = new OutputStore(connection);
-  const [safety] = await Promise.all([Safety.load(), commands.model.init(), outputs.model.init()]);
+  const safety = resources.use(await Safety.load());
   const runner = thisRunner();
   const running = new RunningCommands();
   const isWanted = (runId: string) => running.hasRun(runId);
@@ -77,8 +84,10 @@ export async function openContext(base: BaseContext<(typeof runnerSettings)[numb
     running,
     directSlots: new Slots(config.COMMAND_CONCURRENCY),
     executionSlots: new Slots(config.RUNNER_CONCURRENCY),
+    endingSlots: new Slots(config.RUNNER_CONCURRENCY),
     workspace,
     isolation,
+    spawner: resources.use(new Spawner(isolation.limits)),
     strays: resources.use(new StrayHunt(() => killStrays(runner, workspace.id, isWanted), log)),
     safety,
     agentHold: new AgentHold(),

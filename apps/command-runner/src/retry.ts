@@ -1,15 +1,13 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Settle like a call, or reject when it takes longer. The call itself goes on: repeating it must be harmless. */
 export async function within<Result>(milliseconds: number, call: Promise<Result>): Promise<Result> {
-  const answered = new AbortController();
-  const late = setTimeout(milliseconds, undefined, { signal: answered.signal }).then(() => {
-    throw new Error(`no answer within ${milliseconds} ms`);
-  });
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
   try {
     return await Promise.race([call, late]);
   } finally {
-    answered.abort();
+    clearTimeout(timer);
   }
 }
 
@@ -37,6 +35,6 @@ export async function tryFor<Result>(
     } catch (err) {
       if (stop?.aborted || Date.now() + pause >= until) throw err;
     }
-    await setTimeout(pause, undefined, stop ? { signal: stop } : {}).catch(() => {});
+    await delay(pause, undefined, stop ? { signal: stop } : {}).catch(() => {});
   }
 }

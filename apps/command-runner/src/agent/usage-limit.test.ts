@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { AgentHold } from './agent-hold.ts';
 import { holdUntil, readLimitEvent } from './usage-limit.ts';
 
@@ -33,14 +33,17 @@ describe('a reached limit', () => {
 });
 
 describe('the hold of a runner', () => {
-  test('ends by itself, is extended by later ends only, and is bounded', async () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  test('ends by itself, is extended by later ends only, and is bounded', () => {
     const hold = new AgentHold();
     expect(hold.until).toBeUndefined();
     const soon = new Date(Date.now() + 40);
     hold.extend(soon);
     hold.extend(new Date(Date.now() - hour));
     expect(hold.until).toEqual(soon);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    jest.setSystemTime(soon.getTime());
     expect(hold.until).toBeUndefined();
     hold.extend(new Date(Date.now() + 100 * hour));
     expect(hold.until?.getTime()).toBeLessThanOrEqual(Date.now() + 6 * hour);

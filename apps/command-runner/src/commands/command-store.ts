@@ -1,5 +1,6 @@
+import { ignoreDuplicateKey } from '@claude-cli/shared/mongo';
 import { outboxIndex } from '@claude-cli/shared/outbox';
-import { type Connection, Schema } from 'mongoose';
+import { type Connection, type mongo, Schema } from 'mongoose';
 import type { Runner } from '../processes/runner.ts';
 import type { CommandEnd, CommandRecord, Report } from './command.ts';
 
@@ -32,6 +33,7 @@ const schema = new Schema<CommandRecord>(
     cpu_seconds: optionalNumber,
     peak_memory_bytes: optionalNumber,
     output_bytes: { type: Number, default: 0 },
+    output_pieces: optionalNumber,
     output_truncated: { type: Boolean, default: false },
     error: optionalText,
     forced: { type: Boolean, default: false },
@@ -45,7 +47,8 @@ const schema = new Schema<CommandRecord>(
   .index({ status: 1, started_at: -1 })
   .index(...outboxIndex);
 
-const compile = (connection: Connection) => connection.model('Command', schema);
+/** Commands of a database. */
+export const commandModel = (connection: Connection) => connection.model('Command', schema);
 
 /** Which commands are meant: those of one user, or, without one, all. */
 export interface Whose {
@@ -54,10 +57,14 @@ export interface Whose {
 
 /** Records of commands. */
 export class CommandStore {
-  readonly model: ReturnType<typeof compile>;
+  readonly model: ReturnType<typeof commandModel>;
+  /** For what every run writes: without the work of mongoose. */
+  readonly #documents: mongo.Collection<CommandRecord>;
 
   constructor(connection: Connection) {
-    this.model = compile(connection);
+    this.model = commandModel(connection);
+    // mongoose wraps the driver's collection and gives it a type of its own.
+    this.#documents = this.model.collection as unknown as mongo.Collection<CommandRecord>;
   }
 
   /** Store a command that is about to start. Answers the record of an earlier attempt that it replaces. */
@@ -66,17 +73,33 @@ export class CommandStore {
     return this.model.findOneAndReplace({ _id: record._id }, record, options).lean<CommandRecord>();
   }
 
-  /** Store which process it is. */
-  async setProcess(runId: string, id: string, pid: number, pidStarted: string | null): Promise<void> {
-    await this.model.updateOne({ _id: id, run_id: runId }, { $set: { pid, pid_started: pidStarted } });
+  /** Store the first run of a command. @throws MongoServerError of a duplicate key when it is stored already */
+  async add(record: CommandRecord): Promise<void> {
+    await this.#documents.insertOne(record);
   }
 
-  /** Store how a run ended, together with the report of it. Null when another attempt has replaced the record. */
-  finish(id: string, runId: string, end: CommandEnd, report: Report | undefined): Promise<CommandRecord | null> {
-    const push = report ? { $push: { outbox: report } } : {};
-    return this.model
-      .findOneAndUpdate({ _id: id, run_id: runId }, { $set: end, ...push }, { returnDocument: 'after' })
-      .lean<CommandRecord>();
+  /** Store which process it is. */
+  async setProcess({ _id, run_id, pid, pid_started }: CommandRecord): Promise<void> {
+    await this.#documents.updateOne({ _id, run_id }, { $set: { pid, pid_started } });
+  }
+
+  /**
+   * Store how a run ended, together with the report of it, and its record where that is not stored yet. False when another
+   * attempt has replaced the record.
+   */
+  async finish(record: CommandRecord, end: CommandEnd, report: Report | undefined): Promise<boolean> {
+    const { _id, run_id, outbox, ...begun } = record;
+    const facts = Object.fromEntries(Object.entries(begun).filter(([name]) => !(name in end))) as Partial<typeof begun>;
+    const update = report
+      ? { $set: end, $setOnInsert: facts, $addToSet: { outbox: report } }
+      : { $set: end, $setOnInsert: { ...facts, outbox } };
+    try {
+      await this.#documents.updateOne({ _id, run_id }, update, { upsert: true });
+      return true;
+    } catch (err) {
+      ignoreDuplicateKey(err);
+      return false;
+    }
   }
 
   /** Close the record of a run whose runner is gone. Null when it is closed already. */

@@ -37,6 +37,8 @@ export interface CommandRecord extends WithOutbox<Report>, Runner {
   /** Most memory that it held at a time; null while it runs, and where that cannot be told. */
   peak_memory_bytes?: number | null;
   output_bytes: number;
+  /** Pieces that it wrote, stored or not; null while it runs. Absent from records of earlier versions. */
+  output_pieces?: number | null;
   output_truncated: boolean;
   error: string | null;
   /** An admin had it run although it was found unsafe. Absent from records of earlier versions. */
@@ -63,7 +65,7 @@ export type CommandEnd = Pick<
   CommandRecord,
   'status' | 'exit_code' | 'error' | 'output_bytes' | 'output_truncated' | 'duration_ms'
 > &
-  Usage & { completed_at: Date };
+  Usage & { completed_at: Date; output_pieces: number };
 
 /** The record of a command that is about to start on a runner. */
 export function newRecord(facts: CommandFacts, runner: Runner): CommandRecord {
@@ -80,6 +82,7 @@ export function newRecord(facts: CommandFacts, runner: Runner): CommandRecord {
     cpu_seconds: null,
     peak_memory_bytes: null,
     output_bytes: 0,
+    output_pieces: null,
     output_truncated: false,
     error: null,
     outbox: [],

@@ -55,7 +55,9 @@ describe('a direct command', () => {
       harness.events.some((e) => e.type === 'command.finished' && e.data.command_id === command.command_id),
     );
     const batches = harness.shown(command.command_id);
-    expect(batches.map((batch) => batch.sequence)).toEqual(batches.map((_, index) => index + 1));
+    const piecesBefore = (place: number) => batches.slice(0, place).flatMap(({ pieces }) => pieces).length;
+    expect(batches.map((batch) => batch.sequence)).toEqual(batches.map((_, index) => piecesBefore(index) + 1));
+    expect(batches.at(-1)).toMatchObject({ sequence: 6, pieces: [], end: { status: 'completed', exit_code: 0 } });
     expect(batches.flatMap((batch) => batch.pieces).map((piece) => piece.content)).toEqual(
       ['1', '2', '3', '4', '5'].map((n) => `${n}\n`),
     );
@@ -127,7 +129,7 @@ describe('a direct command', () => {
   test('ends when its main process ends, although what it left behind holds its output open', async () => {
     const command = await run('setsid sh -c "echo stray; sleep 60" & sleep 60 & echo $!; sleep 0.1');
     expect(command).toMatchObject({ status: 'completed', exit_code: 0 });
-    expect(command.duration).toBeLessThan(3);
+    expect(command.duration).toBeLessThan(30);
     expect(isAlive(Number(textOf(command).replace('stray\n', '')))).toBe(false);
   });
 
@@ -204,7 +206,7 @@ describe('cancelling', () => {
 });
 
 test('what runs when the service stops may finish, and is killed and reported when it does not', async () => {
-  const other = await harness.runner({ SHUTDOWN_GRACE_MS: '500' });
+  const other = await harness.runner({ SHUTDOWN_GRACE_MS: '2000' });
   const start = (command: string) => other.commands.executeCommand({ command, environment: {} }, ann);
   const [quick, slow] = await Promise.all([start('setsid sleep 65 & echo $!; sleep 0.1'), start('sleep 60')]);
   await other[Symbol.asyncDispose]();

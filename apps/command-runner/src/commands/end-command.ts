@@ -1,23 +1,26 @@
+import { noteSpan, traced } from '@claude-cli/shared/telemetry/tracing';
 import type { Context } from '../context.ts';
 import type { BoundedOutput } from '../output/bounded-output.ts';
+import type { LiveOutput } from '../output/live-output.ts';
 import type { OutputRecorder } from '../output/output-recorder.ts';
 import type { RunningProcess } from '../processes/running-process.ts';
-import { tryFor } from '../retry.ts';
-import type { CommandEnd, CommandRecord, Report } from './command.ts';
+import type { CommandEnd, Report } from './command.ts';
+import { countCommand } from './metrics.ts';
 import { judge } from './outcome.ts';
 import type { RunningCommand } from './running-command.ts';
 import type { CommandSpec, Translator } from './start-command.ts';
-
-/** How long storing an end is tried before it is reported from memory. */
-const patience = { totalMs: 30_000, attemptMs: 10_000 };
+import type { StoredRecord } from './stored-record.ts';
 
 /** A command that has been started. */
 export interface StartedRun {
   spec: CommandSpec;
   running: RunningCommand;
+  record: StoredRecord;
   child: RunningProcess;
   output: OutputRecorder;
   stored: BoundedOutput;
+  /** Undefined when it is not shown. */
+  live: LiveOutput | undefined;
   translator: Translator | undefined;
   /** Writes what was held back because it might have become a mark of progress. */
   endOfProgress: () => void;
@@ -26,20 +29,17 @@ export interface StartedRun {
 /** Follow a command to its end: enforce the timeout, pass on all output, then store the end, then tell it. */
 export async function endCommand(ctx: Context, run: StartedRun): Promise<void> {
   const { spec, running, child } = run;
-  const { _id, run_id } = spec.facts;
+  const { _id } = spec.facts;
+  await child.spawned;
   const started = performance.now();
   const timer = setTimeout(() => running.stop('timed out'), spec.timeoutMs);
-  if (child.pid !== undefined) {
-    await ctx.commands
-      .setProcess(run_id, _id, child.pid, child.started ?? null)
-      .catch((err) => ctx.log.warn({ err, command_id: _id }, 'the process id cannot be stored'));
-  }
   const processEnd = await child.ended;
+  running.exit();
   clearTimeout(timer);
   // What left the group is not killed with it. A sandbox takes everything with it.
   if (!ctx.isolation.isSandboxed) ctx.strays.huntSoon();
   const completed_at = new Date();
-  const duration_ms = Math.round(performance.now() - started);
+  const duration_ms = Math.round(processEnd.duration_ms ?? performance.now() - started);
   run.endOfProgress();
   const verdict = run.translator?.end(run.output.stderrTail);
   await run.output.close();
@@ -58,37 +58,34 @@ export async function endCommand(ctx: Context, run: StartedRun): Promise<void> {
     completed_at,
     duration_ms,
     output_bytes: run.output.bytes,
+    output_pieces: run.output.pieces,
     output_truncated: run.stored.truncated,
   };
+  noteProcess(spec, end, duration_ms);
   const event = spec.report(end, running.stopped);
-  const report = event && { id: event.id, time: event.time, event };
-  const record = await storeEnd(ctx, run, end, report);
+  const report = event && { id: event.id, time: event.time, ...traced(), event };
+  const isStored = await run.record.finish(end, report);
+  // Once the end is stored, so that who hears of it can read all of it.
+  void run.live?.end(run.output.pieces, end);
   ctx.running.remove(running);
-  running.close(end, tell(ctx, record, report));
+  running.close(end, tell(ctx, isStored ? _id : undefined, report));
   ctx.log.info(
     { command_id: _id, kind: spec.facts.kind, status: end.status, exit_code: end.exit_code },
     'command ended',
   );
 }
 
-async function storeEnd(
-  ctx: Context,
-  { spec }: StartedRun,
-  end: CommandEnd,
-  report: Report | undefined,
-): Promise<CommandRecord | null> {
-  const { _id, run_id } = spec.facts;
-  try {
-    return await tryFor(patience, () => ctx.commands.finish(_id, run_id, end, report));
-  } catch (err) {
-    ctx.log.error({ err, command_id: _id }, 'the end of a command cannot be stored');
-    return null;
-  }
+/** For the trace and the metrics. */
+function noteProcess({ facts }: CommandSpec, end: CommandEnd, duration_ms: number): void {
+  const { status, exit_code, completed_at } = end;
+  countCommand(facts.kind, status, duration_ms);
+  const attributes = { 'command.kind': facts.kind, ...(exit_code !== null && { 'process.exit.code': exit_code }) };
+  noteSpan('process', new Date(completed_at.getTime() - duration_ms), { attributes });
 }
 
-async function tell(ctx: Context, record: CommandRecord | null, report: Report | undefined): Promise<void> {
+async function tell(ctx: Context, id: string | undefined, report: Report | undefined): Promise<void> {
   if (!report) return;
   // Without a record the report is told all the same: whom it does not concern any more sees that by its generation.
-  if (record) await ctx.reports.send({ ...record, outbox: [report] });
+  if (id !== undefined) await ctx.reports.send({ _id: id, outbox: [report] });
   else await ctx.reports.sendUnstored(report);
 }

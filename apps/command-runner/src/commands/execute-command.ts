@@ -1,13 +1,13 @@
 import type { ExecuteCommandRequest, StartedCommand } from '@claude-cli/proto/platform/v1/commands';
 import { requirePermission } from '@claude-cli/shared/caller';
+import { idForNew, madeBefore } from '@claude-cli/shared/creation';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
-import { newId } from '@claude-cli/shared/ids';
 import type { Context } from '../context.ts';
 import { checkEnvironment } from '../processes/environment.ts';
 import { shellProgram } from '../processes/shell.ts';
-import type { CommandEnd } from './command.ts';
+import type { CommandEnd, CommandRecord } from './command.ts';
 import { judgeCommand, unsafeCommand } from './judge-command.ts';
 import { type CommandSpec, startCommand } from './start-command.ts';
 
@@ -25,6 +25,8 @@ export async function executeCommand(
   const directory = await ctx.workspace.existing(request.working_directory);
   const verdict = await judgeCommand(ctx, request.command, { directory, environment: request.environment });
   if (!verdict.safe && !request.force) throw unsafeCommand(verdict);
+  const made = await madeBefore(call, (id) => ctx.commands.find(id));
+  if (made?.user_id === call.caller.user_id) return startedEarlier(made);
   const release = ctx.directSlots.take();
   if (!release) throw new PlatformError('SYSTEM_OVERLOADED', 'Too many commands run at once, try again later');
   try {
@@ -41,17 +43,22 @@ export async function executeCommand(
   }
 }
 
+function startedEarlier({ _id, pid, started_at, status }: CommandRecord): StartedCommand {
+  const common = { command_id: _id, started_at: started_at.toISOString() };
+  return pid === null ? { ...common, status } : { ...common, status, pid };
+}
+
 function auditOf({ facts }: CommandSpec, { requestId }: Call) {
   return { user_id: facts.user_id, command_id: facts._id, request_id: requestId };
 }
 
 function directCommand(
   request: ExecuteCommandRequest,
-  { caller }: Call,
+  call: Call,
   { directory, forced }: { directory: string; forced: boolean },
 ): CommandSpec {
-  const id = newId();
-  const { user_id, session_id } = caller;
+  const id = idForNew(call);
+  const { user_id, session_id } = call.caller;
   return {
     facts: {
       _id: id,
@@ -67,6 +74,7 @@ function directCommand(
     },
     program: shellProgram(request.command),
     timeoutMs: (request.timeout ?? defaultTimeoutSeconds) * 1000,
+    isFirst: false,
     live: request.stream_output ?? true,
     environment: request.environment,
     report: ({ status, exit_code }: CommandEnd) =>

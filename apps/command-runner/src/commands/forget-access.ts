@@ -1,4 +1,5 @@
-import { type AnyEvent, eventPattern } from '@claude-cli/shared/events';
+import { eventPattern } from '@claude-cli/shared/event-routing';
+import type { AnyEvent } from '@claude-cli/shared/events';
 import type { Context } from '../context.ts';
 
 /** Forget what callers may do in a project when the project changes. */

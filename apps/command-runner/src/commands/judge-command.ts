@@ -14,7 +14,8 @@ interface Run {
 /** Look for harm in a command, before it runs. Never rejects. */
 export function judgeCommand(ctx: Context, command: string, { directory, environment = {} }: Run): Promise<Verdict> {
   const { root } = ctx.workspace;
-  return ctx.safety.judge(command, { root, directory, home: homedir(), runnerPid: process.pid, environment });
+  const runnerPids = [ctx.spawner.pid ?? process.pid, process.pid];
+  return ctx.safety.judge(command, { root, directory, home: homedir(), runnerPids, environment });
 }
 
 /** Why a command is refused, in one line. */

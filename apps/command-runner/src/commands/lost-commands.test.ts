@@ -2,12 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
 import { RpcChannel } from '@claude-cli/shared/grpc/client';
+import { testTrust } from '@claude-cli/shared/testing/trust';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { readAllStats } from '../processes/proc-stat.ts';
 import { as, Harness } from '../testing/harness.ts';
 import { isAlive } from '../testing/is-alive.ts';
 import { isolationsHere } from '../testing/isolations.ts';
-import { processesWith } from '../testing/processes-with.ts';
+import { processesWith, uniqueSeconds } from '../testing/processes-with.ts';
 
 let harness: Harness;
 let victim: ChildProcess | undefined;
@@ -34,7 +36,7 @@ async function startVictim(settings: Record<string, string> = {}): Promise<numbe
 }
 
 test('what a killed runner left running is killed by the next, and its records are closed', async () => {
-  const channel = new RpcChannel(`127.0.0.1:${await startVictim()}`);
+  const channel = new RpcChannel(`127.0.0.1:${await startVictim()}`, testTrust);
   const commands = channel.client(CommandServiceService);
   const ann = as('ann');
   const request = { command: 'setsid sleep 61 & echo $!; sleep 62', environment: {} };
@@ -46,8 +48,11 @@ test('what a killed runner left running is killed by the next, and its records a
   });
   const execution = Number(harness.shown(job.execution_id)[0]?.pieces[0]?.content);
   channel.close();
+  const spawner = readAllStats().find((stat) => stat.parent === victim?.pid)?.pid;
+  expect(readAllStats().find((stat) => stat.pid === pid)?.parent).toBe(spawner);
   victim?.kill('SIGKILL');
   await until('the runner is dead', () => victim?.signalCode === 'SIGKILL');
+  await until('its spawner has ended', () => !isAlive(Number(spawner)));
   expect([stray, execution, pid].map((each) => isAlive(Number(each)))).toEqual([true, true, true]);
 
   const next = await harness.runner();
@@ -63,12 +68,11 @@ test('what a killed runner left running is killed by the next, and its records a
   expect(harness.events.some((event) => event.type === 'execution.finished')).toBe(false);
 });
 
-test.each((await isolationsHere()).filter(({ sandboxed }) => sandboxed))(
-  'in $name nothing outlives a killed runner, and a run that is cancelled from elsewhere ends',
-  async ({ settings }) => {
-    const channel = new RpcChannel(`127.0.0.1:${await startVictim(settings)}`);
+for (const { name, settings } of (await isolationsHere()).filter(({ sandboxed }) => sandboxed)) {
+  test(`in ${name} nothing outlives a killed runner, and a run that is cancelled from elsewhere ends`, async () => {
+    const channel = new RpcChannel(`127.0.0.1:${await startVictim(settings)}`, testTrust);
     const commands = channel.client(CommandServiceService);
-    const marker = `7${Date.now() % 1_000_000}`;
+    const marker = uniqueSeconds();
     const command = `setsid sleep ${marker}.1 & (sleep ${marker}.2 &); sleep ${marker}.3`;
     const started = await commands.executeCommand({ command, environment: {} }, as('ann'));
     const cancelled = await commands.executeCommand({ command: 'sleep 60', environment: {} }, as('ann'));
@@ -83,8 +87,8 @@ test.each((await isolationsHere()).filter(({ sandboxed }) => sandboxed))(
     await other[Symbol.asyncDispose]();
     const next = await harness.runner(settings);
     expect(await next.ctx.commands.find(started.command_id)).toMatchObject({ status: 'failed', error: 'runner lost' });
-  },
-);
+  });
+}
 
 test('a report that a killed runner could not give is given by the next', async () => {
   const first = await harness.runner();

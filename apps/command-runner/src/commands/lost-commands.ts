@@ -1,6 +1,7 @@
 import { newEvent } from '@claude-cli/shared/events';
 import { every } from '@claude-cli/shared/timer';
 import type { Context } from '../context.ts';
+import { LiveOutput } from '../output/live-output.ts';
 import { isSameProcess, signalGroup } from '../processes/identity.ts';
 import type { Runner } from '../processes/runner.ts';
 import type { CommandRecord, Report } from './command.ts';
@@ -68,4 +69,7 @@ async function closeLost(ctx: Context, record: CommandRecord): Promise<void> {
   if (!closed) return;
   ctx.log.warn({ command_id: _id, kind, host: record.host }, 'closed the record of a command whose runner is lost');
   if (report) void ctx.reports.send({ ...closed, outbox: [report] });
+  const { run_id, task_id, project_id } = record;
+  const live = new LiveOutput(ctx.bus, { command_id: _id, run_id, task_id, project_id, user_id }, ctx.log);
+  await live.end(await ctx.outputs.lastPiece(run_id), { status: end.status, exit_code: null });
 }

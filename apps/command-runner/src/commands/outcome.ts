@@ -37,7 +37,7 @@ export function judge(ending: Ending): Outcome & Pick<CommandEnd, 'exit_code'> {
 }
 
 function outcomeOf({ process, stopped, timeoutMs, stderrTail, verdict }: Ending): Outcome {
-  if (process.error) return { status: 'failed', error: process.error };
+  if (process.error && (!stopped || stopped === 'hung')) return { status: 'failed', error: process.error };
   if (stopped === 'timed out') return { status: 'timed_out', error: `Timed out after ${timeoutMs / 1000} s` };
   if (stopped && stopped !== 'hung') return byReason[stopped];
   if (verdict?.succeeded === false) return { status: 'failed', error: verdict.error };

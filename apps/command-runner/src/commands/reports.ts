@@ -34,7 +34,7 @@ export class Reports implements AsyncDisposable {
    * Tell the reports of a record. Resolves when the broker has them from this runner, or this runner stops; after an outage
    * another runner may have told them, and whoever waits has to know by other means, as the holder of a lease does.
    */
-  async send({ _id, outbox }: CommandRecord): Promise<void> {
+  async send({ _id, outbox }: Pick<CommandRecord, '_id' | 'outbox'>): Promise<void> {
     const told = outbox.map(({ id }) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.set(id, resolve);

@@ -15,6 +15,7 @@ export class RunningCommand {
   progress: number | undefined;
   #process: RunningProcess | undefined;
   #killAfterMs: number | undefined;
+  readonly #exited = Promise.withResolvers<void>();
   readonly #end = Promise.withResolvers<CommandEnd>();
   readonly #reported = Promise.withResolvers<void>();
 
@@ -28,6 +29,11 @@ export class RunningCommand {
     return this.#process?.pid;
   }
 
+  /** When its process has ended and all output was read, or there will be none. Never rejects. */
+  get exited(): Promise<void> {
+    return this.#exited.promise;
+  }
+
   /** When its end is stored. Never rejects. */
   get ended(): Promise<CommandEnd> {
     return this.#end.promise;
@@ -36,6 +42,11 @@ export class RunningCommand {
   /** When the broker has the report of its end, if there is one to give. Never rejects. */
   get reported(): Promise<void> {
     return this.#reported.promise;
+  }
+
+  /** Say that its process has ended. */
+  exit(): void {
+    this.#exited.resolve();
   }
 
   /** Tie it to its process. A command that was told to stop meanwhile stops now. */
@@ -53,6 +64,7 @@ export class RunningCommand {
 
   /** Say how it ended, and when that is known to others. */
   close(end: CommandEnd, reported: Promise<void>): void {
+    this.#exited.resolve();
     this.#end.resolve(end);
     this.#reported.resolve(reported);
   }

@@ -1,14 +1,20 @@
 /** Room for so many at once. */
 export class Slots {
   #free: number;
+  readonly #count: number;
   readonly #waiting = new Set<() => void>();
 
   constructor(count: number) {
+    this.#count = count;
     this.#free = count;
   }
 
   get free(): number {
     return this.#free;
+  }
+
+  get taken(): number {
+    return this.#count - this.#free;
   }
 
   /** Take one; undefined when none is free. Whoever takes it calls the release, once. */

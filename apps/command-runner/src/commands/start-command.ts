@@ -1,4 +1,5 @@
 import type { OutputPiece } from '@claude-cli/shared/events';
+import { keepTrace } from '@claude-cli/shared/telemetry/tracing';
 import type { Context } from '../context.ts';
 import { BoundedOutput } from '../output/bounded-output.ts';
 import { LiveOutput } from '../output/live-output.ts';
@@ -7,10 +8,11 @@ import { ProgressReader } from '../output/progress-reader.ts';
 import { childEnvironment } from '../processes/environment.ts';
 import { RunningProcess } from '../processes/running-process.ts';
 import type { Program } from '../processes/shell.ts';
-import { type CommandEnd, type CommandFacts, newRecord, type Report } from './command.ts';
+import { type CommandEnd, type CommandFacts, type CommandRecord, newRecord, type Report } from './command.ts';
 import { endCommand } from './end-command.ts';
 import { killLeftovers } from './lost-commands.ts';
 import { RunningCommand, type StopReason } from './running-command.ts';
+import { StoredRecord } from './stored-record.ts';
 
 /** Takes output. */
 export type WriteOutput = (stream: OutputPiece['stream'], text: string) => void;
@@ -35,6 +37,8 @@ export interface CommandSpec {
   facts: CommandFacts;
   program: Program;
   timeoutMs: number;
+  /** There can be no record of an earlier attempt, and nobody waits for the record: it may be stored after the start. */
+  isFirst: boolean;
   /** Whether output is published, and not only stored. */
   live: boolean;
   /** Variables that the caller adds. */
@@ -46,26 +50,27 @@ export interface CommandSpec {
 }
 
 /**
- * Start a command. Its record is stored before the process exists, so that whatever happens to this runner somebody knows
- * of it; the rest of its life goes on in the background until `ended`.
+ * Start a command. Whatever happens to this runner, its processes are found by their mark; its record is stored before, or
+ * soon after, see StoredRecord. The rest of its life goes on in the background until `ended`.
  */
 export async function startCommand(ctx: Context, spec: CommandSpec): Promise<RunningCommand> {
-  const { facts } = spec;
+  const { facts, isFirst } = spec;
   const running = new RunningCommand(facts._id, facts.run_id);
   ctx.running.add(running);
+  const record = newRecord(facts, ctx.runner);
   try {
-    await beginRecord(ctx, facts);
+    if (!isFirst) await beginRecord(ctx, record);
   } catch (thrown) {
     ctx.running.remove(running);
     running.close(neverStarted(), Promise.resolve());
     throw thrown;
   }
-  launch(ctx, spec, running);
+  await launch(ctx, spec, running, new StoredRecord(ctx.commands, record, !isFirst, ctx.log));
   return running;
 }
 
 function neverStarted(): CommandEnd {
-  const nothing = { exit_code: null, output_bytes: 0, output_truncated: false, duration_ms: 0 };
+  const nothing = { exit_code: null, output_bytes: 0, output_pieces: 0, output_truncated: false, duration_ms: 0 };
   const untold = { cpu_seconds: null, peak_memory_bytes: null };
   return {
     ...nothing,
@@ -76,25 +81,31 @@ function neverStarted(): CommandEnd {
   };
 }
 
-async function beginRecord(ctx: Context, facts: CommandFacts): Promise<void> {
-  const replaced = await ctx.commands.begin(newRecord(facts, ctx.runner));
+async function beginRecord(ctx: Context, record: CommandRecord): Promise<void> {
+  const replaced = await ctx.commands.begin(record);
   if (!replaced) return;
   killLeftovers(replaced, ctx.runner);
   await ctx.outputs.dropRun(replaced.run_id);
 }
 
-function launch(ctx: Context, spec: CommandSpec, running: RunningCommand): void {
+/** Resolves when there is a process, or it is known why there is none. */
+async function launch(ctx: Context, spec: CommandSpec, running: RunningCommand, record: StoredRecord): Promise<void> {
   const { facts } = spec;
-  const { _id: command_id, task_id, project_id, user_id } = facts;
+  const { _id: command_id, run_id, task_id, project_id, user_id } = facts;
   const stored = new BoundedOutput(ctx.outputs, facts.run_id, ctx.config.OUTPUT_LIMIT_BYTES, ctx.log);
-  const live = new LiveOutput(ctx.bus, { command_id, task_id, project_id, user_id }, ctx.log);
+  const owner = { command_id, run_id, task_id, project_id, user_id };
+  const live = spec.live ? new LiveOutput(ctx.bus, owner, ctx.log) : undefined;
   const output = new OutputRecorder({
     limitBytes: ctx.config.OUTPUT_LIMIT_BYTES,
-    store: (batch, isFull) => stored.add(batch, isFull),
-    settle: () => stored.settle(),
-    publish: async (batch) => {
-      if (spec.live) await live.publish(batch);
+    store: async (batch, isFull) => {
+      await record.ensure();
+      await stored.add(batch, isFull);
     },
+    settle: () => stored.settle(),
+    // Output comes whenever it comes.
+    publish: keepTrace(async (batch) => {
+      await live?.publish(batch);
+    }),
     pause: () => child.pause(),
     resume: () => child.resume(),
   });
@@ -108,7 +119,7 @@ function launch(ctx: Context, spec: CommandSpec, running: RunningCommand): void 
       : undefined;
   const agent = translator !== undefined;
   const directory = facts.working_directory;
-  const child = new RunningProcess({
+  const child = new RunningProcess(ctx.spawner, {
     ...ctx.isolation.launch(spec.program, { directory, agent }),
     cwd: directory,
     exceeded: (what) => running.stop(what),
@@ -129,5 +140,7 @@ function launch(ctx: Context, spec: CommandSpec, running: RunningCommand): void 
   });
   running.attach(child);
   const endOfProgress = () => output.write('stdout', progress?.end() ?? '');
-  void endCommand(ctx, { spec, running, child, output, stored, translator, endOfProgress });
+  void endCommand(ctx, { spec, running, record, child, output, stored, live, translator, endOfProgress });
+  await child.spawned;
+  record.began(child.pid, child.started);
 }

@@ -1,16 +1,22 @@
-import type { Job } from '@claude-cli/proto/platform/v1/executions';
-import type { Priority } from '@claude-cli/shared/amqp/topology';
+import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
+import { Batches } from '@claude-cli/shared/batches';
 import { serviceCaller } from '@claude-cli/shared/caller';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { newId } from '@claude-cli/shared/ids';
+import { inSpan, traced } from '@claude-cli/shared/telemetry/tracing';
 import type { Context } from '../context.ts';
 import { tryFor } from '../retry.ts';
+import type { Lease } from './lease.ts';
 
 /** What is to be run, and until when it is ours, by performance.now(); undefined when there is nothing. */
-export type Claim = { job: Job; leaseUntil: number } | undefined;
+export type Claim = Lease | undefined;
 
 /** How long one question is asked again and again: its answer may have been lost, and with it an execution for a lease. */
 const patience = { totalMs: 15_000, attemptMs: 5_000 };
+/** Questions of one call at most. */
+const most = 50;
+/** How often calls begin while more slots are at work than ask for something: those that become free meanwhile ask together. */
+const pace = { everyMs: 50, burst: 2 };
 
 /** This service asking on its own account. */
 export function ownOrigin(): Origin {
@@ -18,26 +24,62 @@ export function ownOrigin(): Origin {
 }
 
 /**
- * Ask task-service for the execution whose turn it is. What may not run now is announced again by task-service, so nothing
- * needs to be kept. Rejects when task-service does not answer.
- * @param stop ends the asking
+ * Asks task-service for executions. What of a priority is wanted while a call is under way is asked for together, by the next one.
+ * Where runs are short and many, slots wait a moment for each other, but never half of those that are taken.
  */
-export function claimExecution(ctx: Context, priority: Priority, stop: AbortSignal): Promise<Claim> {
-  const claim_id = newId();
-  return tryFor(patience, () => ask(ctx, priority, claim_id), stop);
+export class Claims {
+  readonly #byPriority: ReadonlyMap<Priority, Batches<undefined, Claim>>;
+
+  /** @param stop ends the asking */
+  constructor(ctx: Context, stop: AbortSignal) {
+    const isEnough = (count: number) => count >= ctx.executionSlots.taken / 2;
+    const claimsOf = (priority: Priority) =>
+      new Batches<undefined, Claim>((wanted) => claimMany(ctx, priority, wanted.length, stop), {
+        most,
+        pace,
+        isEnough,
+      });
+    this.#byPriority = new Map(priorities.map((priority) => [priority, claimsOf(priority)]));
+  }
+
+  /**
+   * The execution whose turn it is. What may not run now is announced again by task-service, so nothing needs to be kept.
+   * Rejects when task-service does not answer.
+   */
+  async next(priority: Priority): Promise<Claim> {
+    return this.#byPriority.get(priority)?.add(undefined);
+  }
 }
 
-async function ask(ctx: Context, priority: Priority, claim_id: string): Promise<Claim> {
+function claimMany(ctx: Context, priority: Priority, count: number, stop: AbortSignal): Promise<Claim[]> {
+  const claim_ids = Array.from({ length: count }, newId);
+  return inSpan('claim execution', { root: true, kind: 'consumer' }, () =>
+    tryFor(patience, () => ask(ctx, priority, claim_ids), stop),
+  );
+}
+
+async function ask(ctx: Context, priority: Priority, claim_ids: string[]): Promise<Claim[]> {
   // The lease is counted from before the call: by our clock it ends no later than by the clock of task-service.
   const asked = performance.now();
   const held = ctx.agentHold.until;
+  const [claim_id = '', ...more_claim_ids] = claim_ids;
   const request = {
     priority,
     claim_id,
+    more_claim_ids,
     runner_id: ctx.runner.runner_id,
     no_agents: held !== undefined,
     no_agents_until: held?.toISOString(),
   };
-  const { verdict, job } = await ctx.executions.claimExecution(request, ownOrigin());
-  return verdict === 'granted' && job ? { job, leaseUntil: asked + job.lease_ms } : undefined;
+  const { verdict, job, more } = await ctx.executions.claimExecution(request, ownOrigin());
+  const answers = new Map([{ claim_id, verdict, job }, ...more].map((answer) => [answer.claim_id, answer]));
+  return Promise.all(
+    claim_ids.map(async (id) => {
+      const answer = answers.get(id);
+      // An earlier version hears the first question alone.
+      if (!answer) return (await ask(ctx, priority, [id]))[0];
+      const isGranted = answer.verdict === 'granted' && answer.job;
+      return isGranted ? { job: isGranted, leaseUntil: asked + isGranted.lease_ms, ...traced() } : undefined;
+    }),
+  );
 }

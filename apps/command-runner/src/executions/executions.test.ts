@@ -41,6 +41,7 @@ describe('an execution', () => {
       {
         priority: 'normal',
         claim_id: expect.any(String),
+        more_claim_ids: [],
         runner_id: runner.ctx.runner.runner_id,
         no_agents: false,
         no_agents_until: undefined,
@@ -110,6 +111,28 @@ describe('an execution', () => {
     expect(harness.standIn.granted).toEqual([{ priority: 'normal', execution_id: job.execution_id }]);
   });
 
+  test.each([false, true])(
+    'is asked for together with others while a call is under way (of an earlier version: %s)',
+    async (hearsOne) => {
+      // Of an idle runner, half of the slots hold tokens before the first is claimed.
+      await harness.runner({ RUNNER_CONCURRENCY: '12' });
+      const { standIn } = harness;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      standIn.gate = promise;
+      standIn.hearsOne = hearsOne;
+      const jobs = await Promise.all(Array.from({ length: 6 }, () => harness.execute('true')));
+      await until('all tokens are taken', async () => (await harness.queue('normal')).messageCount === 0);
+      await until('one is asked for', () => standIn.calls.length === 1);
+      resolve();
+      for (const { execution_id } of jobs) await harness.finished(execution_id);
+      expect(new Set(standIn.claims.map(({ claim_id }) => claim_id)).size).toBe(6);
+      expect(standIn.granted).toHaveLength(6);
+      // Those whose tokens have come by the first answer go together.
+      if (hearsOne) expect(standIn.claims).toHaveLength(6);
+      else expect(standIn.calls.length).toBeLessThan(6);
+    },
+  );
+
   test('of the agent is not asked for while the limit of its account is reached', async () => {
     const runner = await harness.runner();
     const until = new Date(Date.now() + 60_000);
@@ -138,7 +161,7 @@ describe('an execution', () => {
 describe('the lease', () => {
   test('is renewed while the execution runs', async () => {
     await harness.runner();
-    const job = await harness.execute('sleep 0.5', { lease_ms: 300 });
+    const job = await harness.execute('sleep 2.5', { lease_ms: 1_500 });
     expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
     expect(harness.standIn.renewals.length).toBeGreaterThanOrEqual(3);
   });
@@ -198,12 +221,35 @@ describe('the queues', () => {
   });
 });
 
+test('the next execution starts while the end of the one before is being stored, the one after that does not', async () => {
+  const runner = await harness.runner({ RUNNER_CONCURRENCY: '1' });
+  const { promise: storeWorks, resolve: mend } = Promise.withResolvers<void>();
+  const { finish } = runner.ctx.commands;
+  runner.ctx.commands.finish = async (...args) => {
+    await storeWorks;
+    return finish.apply(runner.ctx.commands, args);
+  };
+  const [first, second] = [await harness.execute('true'), await harness.execute('true')];
+  const third = await harness.execute('true');
+  const { running } = runner.ctx;
+  await until('the second has ended, too', async () => {
+    await running.get(second.execution_id)?.exited;
+    return running.get(first.execution_id) && running.get(second.execution_id)?.pid;
+  });
+  expect(runner.ctx.executionSlots.free).toBe(0);
+  expect(running.get(third.execution_id)).toBeUndefined();
+  mend();
+  for (const job of [first, second, third]) {
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
+  }
+});
+
 describe('the report', () => {
   test('comes although the broker was away when the execution ended', async () => {
     const runner = await harness.runner();
     const publish = runner.ctx.bus.publishEvent;
     runner.ctx.bus.publishEvent = () => Promise.reject(new Error('the broker is not connected'));
-    const job = await harness.execute('sleep 0.3', { lease_ms: 600 });
+    const job = await harness.execute('sleep 0.3', { lease_ms: 1_500 });
     const running = await until('it runs', () => runner.ctx.running.get(job.execution_id));
     await running.ended;
     const before = harness.standIn.renewals.length;

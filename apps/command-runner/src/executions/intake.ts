@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { declareTopology, type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
-import { claimExecution } from './claim.ts';
+import { Claims } from './claim.ts';
 import { runExecution } from './run-execution.ts';
 import { WeightedOrder } from './weighted-order.ts';
 
@@ -11,6 +11,9 @@ type Delivery = Parameters<Channel['ack']>[0];
 
 /** Pauses before a token whose claim failed is given back, in milliseconds. */
 const retry = { firstMs: 100, mostMs: 5_000 };
+
+/** For how long a queue that was empty is not asked again while there is something in others, in milliseconds. */
+const emptyMs = 10;
 
 /**
  * Takes executions, never more than there are free slots. A message in the queue of a priority is a token: something of that
@@ -21,18 +24,22 @@ const retry = { firstMs: 100, mostMs: 5_000 };
  *     └──── no slot ─────┘──┘◀───────── no slot ────────┘
  *
  * Asking takes single tokens in weighted order. Waiting has a consumer on each queue, which the broker serves within a
- * millisecond. Full holds no token at all, so that other runners can have them.
+ * millisecond, with tokens for half of the slots before the first is claimed. Full holds no token at all, so that other runners
+ * can have them.
  */
 export class Intake implements AsyncDisposable {
   readonly #ctx: Context;
   readonly #order = new WeightedOrder();
   readonly #stop = new AbortController();
+  readonly #claims: Claims;
   readonly #taking = new Set<Promise<void>>();
+  #emptyUntil: Partial<Record<Priority, number>> = {};
   #failures = 0;
   #kept: KeptChannel | undefined;
 
   private constructor(ctx: Context) {
     this.#ctx = ctx;
+    this.#claims = new Claims(ctx, this.#stop.signal);
   }
 
   /** Start taking executions. */
@@ -41,13 +48,13 @@ export class Intake implements AsyncDisposable {
     intake.#kept = await ctx.bus.openChannel(async (channel) => {
       // Queues that were deleted while the connection held are declared again with the channel.
       await declareTopology(channel, ctx.bus.names);
-      await channel.prefetch(1);
+      await channel.prefetch(Math.max(1, Math.floor(ctx.config.RUNNER_CONCURRENCY / 2)));
       void intake.#work(channel);
     });
     return intake;
   }
 
-  /** Take no more; what is being claimed is settled, what runs goes on. */
+  /** Take no more; what is being claimed is settled and has begun, what runs goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#taking);
@@ -74,10 +81,14 @@ export class Intake implements AsyncDisposable {
   /** Take one token from the queue whose turn it is. False when all are empty. */
   async #ask(channel: Channel): Promise<boolean> {
     for (const priority of this.#order.next()) {
+      if ((this.#emptyUntil[priority] ?? 0) > performance.now()) continue;
       const delivery = await channel.get(this.#queue(priority));
-      if (!delivery) continue;
+      if (!delivery) {
+        this.#emptyUntil[priority] = performance.now() + emptyMs;
+        continue;
+      }
       this.#order.took(priority);
-      this.#take(channel, delivery, priority);
+      if (!this.#take(channel, delivery, priority)) giveBack(channel, delivery);
       return true;
     }
     return false;
@@ -88,50 +99,61 @@ export class Intake implements AsyncDisposable {
     if (over.aborted) return;
     const { promise: full, resolve } = Promise.withResolvers<void>();
     const leave = () => resolve();
+    // Kept until nothing more is delivered: given back before, they would come again at once.
+    const tooMany: { delivery: Delivery; priority: Priority }[] = [];
     over.addEventListener('abort', leave, { once: true });
     const consumers = priorities.map((priority) =>
       channel.consume(this.#queue(priority), (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});
-        else this.#take(channel, delivery, priority);
+        else if (!this.#take(channel, delivery, priority)) tooMany.push({ delivery, priority });
         if (this.#ctx.executionSlots.free === 0) leave();
       }),
     );
     const tags = await Promise.all(consumers);
     if (this.#ctx.executionSlots.free > 0) await full;
     over.removeEventListener('abort', leave);
-    await Promise.all(tags.map(({ consumerTag }) => channel.cancel(consumerTag)));
+    await Promise.all(tags.map(({ consumerTag }) => channel.cancel(consumerTag))).finally(() => {
+      for (const { delivery, priority } of tooMany) {
+        if (!this.#take(channel, delivery, priority)) giveBack(channel, delivery);
+      }
+    });
   }
 
   #queue(priority: Priority): string {
     return this.#ctx.bus.names.executionQueue(priority);
   }
 
-  #take(channel: Channel, delivery: Delivery, priority: Priority): void {
+  /** @returns false when there is no slot for it */
+  #take(channel: Channel, delivery: Delivery, priority: Priority): boolean {
     const release = this.#stop.signal.aborted ? undefined : this.#ctx.executionSlots.take();
-    if (!release) {
-      settle(() => channel.nack(delivery, false, true));
-      return;
-    }
+    if (!release) return false;
     const taking = this.#claim(channel, delivery, priority, release).finally(() => this.#taking.delete(taking));
     this.#taking.add(taking);
+    return true;
   }
 
-  /** Claim and acknowledge; then the lease guards the run, not the broker. */
+  /** Claim, acknowledge and begin: from the acknowledgement on the lease guards the run, not the broker. */
   async #claim(channel: Channel, delivery: Delivery, priority: Priority, release: () => void): Promise<void> {
     try {
-      const claim = await claimExecution(this.#ctx, priority, this.#stop.signal);
+      const claim = await this.#claims.next(priority);
       this.#failures = 0;
       settle(() => channel.ack(delivery));
-      if (claim) void runExecution(this.#ctx, claim).finally(release);
-      else release();
+      if (!claim) return release();
+      const { promise: begun, resolve } = Promise.withResolvers<void>();
+      void runExecution(this.#ctx, claim, { begun: resolve, release });
+      await begun;
     } catch (err) {
       const pause = Math.min(retry.mostMs, retry.firstMs * 2 ** Math.min(10, this.#failures++));
       this.#ctx.log.warn({ err, priority, pause_ms: pause }, 'no execution can be claimed now');
       await setTimeout(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
-      settle(() => channel.nack(delivery, false, true));
+      giveBack(channel, delivery);
       release();
     }
   }
+}
+
+function giveBack(channel: Channel, delivery: Delivery): void {
+  settle(() => channel.nack(delivery, false, true));
 }
 
 /** A channel that was closed meanwhile has given its tokens back already. */

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Job } from '@claude-cli/proto/platform/v1/executions';
+import { leasesLost } from '../commands/metrics.ts';
 import type { Context } from '../context.ts';
 import { ownOrigin } from './claim.ts';
 
@@ -13,6 +14,8 @@ const progressMs = 500;
 export interface Lease {
   job: Job;
   leaseUntil: number;
+  /** Where in a trace it was claimed; absent where none is recorded. */
+  traceparent?: string;
 }
 
 /**
@@ -57,6 +60,7 @@ export function keepLease(
     }
     if (stop.signal.aborted) return;
     ctx.log.warn({ execution_id, generation }, 'lease lost');
+    leasesLost.inc();
     lost();
   };
   const done = loop().catch(() => {});

@@ -27,6 +27,7 @@ describe('a runner', () => {
     await until('a second report', () => harness.standIn.reports.length > 1);
     const asked = performance.now();
     await runner[Symbol.asyncDispose]();
-    expect(performance.now() - asked).toBeLessThan(3_000);
+    // A report may take two seconds, and is not repeated.
+    expect(performance.now() - asked).toBeLessThan(8_000);
   });
 });

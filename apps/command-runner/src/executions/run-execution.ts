@@ -1,5 +1,6 @@
 import type { Job } from '@claude-cli/proto/platform/v1/executions';
 import { newEvent } from '@claude-cli/shared/events';
+import { inSpan } from '@claude-cli/shared/telemetry/tracing';
 import { AgentRun } from '../agent/agent-run.ts';
 import type { CommandEnd, Report } from '../commands/command.ts';
 import { judgeCommand, reasonOf } from '../commands/judge-command.ts';
@@ -9,8 +10,24 @@ import type { Context } from '../context.ts';
 import { type Program, shellProgram } from '../processes/shell.ts';
 import { keepLease, type Lease } from './lease.ts';
 
-/** Run a claimed execution to its end. Resolves when its slot is free again. Never rejects. */
-export async function runExecution(ctx: Context, lease: Lease): Promise<void> {
+/** Who is told how far a run has come. */
+export interface RunSteps {
+  /** It is among what runs here, or will never be. Until then nobody else knows of it. */
+  begun(): void;
+  /** The next may start in its slot. */
+  release(): void;
+}
+
+/** Run a claimed execution to its end. Never rejects. */
+export function runExecution(ctx: Context, lease: Lease, steps: RunSteps): Promise<void> {
+  const { job, traceparent } = lease;
+  const { execution_id, generation } = job;
+  const attributes = { 'execution.id': execution_id, 'execution.generation': generation };
+  const place = { parent: job.traceparent, root: true, links: [traceparent], kind: 'consumer', attributes } as const;
+  return inSpan('run execution', place, () => run(ctx, lease, steps));
+}
+
+async function run(ctx: Context, lease: Lease, { begun, release }: RunSteps): Promise<void> {
   const { job } = lease;
   const { execution_id, generation } = job;
   const log = ctx.log.child({ execution_id, generation });
@@ -26,9 +43,10 @@ export async function runExecution(ctx: Context, lease: Lease): Promise<void> {
   try {
     await endEarlierAttempt(ctx, execution_id);
     running = await startCommand(ctx, await specOf(ctx, job, agent, started_at));
+    begun();
     if (lost) running.stop('lease lost');
     log.info({ pid: running.pid, task_id: job.task_id }, 'execution started');
-    await running.ended;
+    await leaveSlot(ctx, running, release);
     // The lease is kept until the report is out, so that a broker that is away does not make a finished run a lost one.
     void running.reported.finally(() => renewal[Symbol.asyncDispose]());
   } catch (err) {
@@ -38,7 +56,19 @@ export async function runExecution(ctx: Context, lease: Lease): Promise<void> {
     const event = finished(job, started_at, { ...end, ...untold, completed_at: new Date() }, undefined);
     await ctx.reports.sendUnstored({ id: event.id, time: event.time, event });
     await renewal[Symbol.asyncDispose]();
+  } finally {
+    begun();
+    release();
   }
+}
+
+/** Resolves when the end is stored. The next may start before, unless so many ends are being stored that the database is slow. */
+async function leaveSlot(ctx: Context, running: RunningCommand, release: () => void): Promise<void> {
+  await running.exited;
+  const stored = ctx.endingSlots.take();
+  if (stored) release();
+  await running.ended;
+  stored?.();
 }
 
 /** A run of the same execution that lost its lease may not have ended yet. */
@@ -52,7 +82,10 @@ async function specOf(ctx: Context, job: Job, agent: AgentRun | undefined, start
   const { execution_id, command = '', prompt } = job;
   // What goes beyond the bound is dropped.
   const stored = (bytes: number) => Math.min(bytes, ctx.config.OUTPUT_LIMIT_BYTES);
-  const directory = await ctx.workspace.ofProject(job.project_id);
+  const [directory, program] = await Promise.all([
+    ctx.workspace.ofProject(job.project_id),
+    agent?.program ?? safeProgram(ctx, command, ctx.workspace.pathOf(job.project_id)),
+  ]);
   const spec: CommandSpec = {
     facts: {
       _id: execution_id,
@@ -65,8 +98,10 @@ async function specOf(ctx: Context, job: Job, agent: AgentRun | undefined, start
       task_id: job.task_id,
       started_at,
     },
-    program: agent?.program ?? (await safeProgram(ctx, command, directory)),
+    program,
     timeoutMs: job.timeout_ms,
+    // Each claim has the next number.
+    isFirst: job.generation === 1,
     live: true,
     report: (end, stopped) =>
       // Whoever took the execution away does not wait for us.
@@ -90,7 +125,7 @@ const isFailure = (status: string) => status === 'failed' || status === 'timed_o
 function finished(
   job: Job,
   started_at: Date,
-  end: Omit<CommandEnd, 'output_truncated' | 'duration_ms'>,
+  end: Omit<CommandEnd, 'output_pieces' | 'output_truncated' | 'duration_ms'>,
   agent: AgentRun | undefined,
 ): Report['event'] {
   const { execution_id, task_id, generation, project_id, user_id } = job;

@@ -143,5 +143,5 @@ function grow(gap: Gap | undefined, { sequence, bytes }: Batch): Gap {
 
 function noteOf(sequence: number, content: string): Batch {
   const piece: OutputPiece = { stream: 'system', content, timestamp: new Date().toISOString() };
-  return { sequence, pieces: [piece], bytes: 0 };
+  return { sequence, pieces: [piece], bytes: 0, note: true };
 }

@@ -14,11 +14,13 @@ const tailLength = 2048;
 
 /** Pieces that were written together. */
 export interface Batch {
-  /** Per run, from 1. */
+  /** Number of the first piece; the pieces of a run are numbered from 1. */
   sequence: number;
   pieces: OutputPiece[];
   /** Bytes of content. */
   bytes: number;
+  /** It stands for pieces that are not there. */
+  note?: true;
 }
 
 /** Where output comes from and goes to. */
@@ -43,12 +45,13 @@ export interface OutputPath {
 export class OutputRecorder {
   /** Bytes written so far. */
   bytes = 0;
+  /** Pieces passed on so far. */
+  pieces = 0;
   /** End of what was written to stderr. */
   stderrTail = '';
   readonly #path: OutputPath;
   readonly #batchSize: number;
   readonly #buffer = new OutputBuffer();
-  #sequence = 0;
   #paused = false;
   #closing = false;
   #unsettled = false;
@@ -92,12 +95,11 @@ export class OutputRecorder {
 
   #schedule(): void {
     if (this.#flushing) return;
+    const waitMs = gatherMs - (performance.now() - this.#flushedAt);
     if (this.#buffer.size >= this.#batchSize) this.#flushing = this.#flush();
-    else this.#timer ??= setTimeout(() => (this.#flushing ??= this.#flush()), this.#gathersFor());
-  }
-
-  #gathersFor(): number {
-    return Math.max(0, gatherMs - (performance.now() - this.#flushedAt));
+    // What was read at once goes together.
+    else if (waitMs <= 0) this.#flushing = Promise.resolve().then(() => this.#flush());
+    else this.#timer ??= setTimeout(() => (this.#flushing ??= this.#flush()), waitMs);
   }
 
   async #flush(): Promise<void> {
@@ -120,7 +122,8 @@ export class OutputRecorder {
     const pieces = toPieces(this.#buffer.take(this.#batchSize));
     if (pieces.length > 0) {
       const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece.content), 0);
-      const batch = { sequence: ++this.#sequence, pieces, bytes };
+      const batch = { sequence: this.pieces + 1, pieces, bytes };
+      this.pieces += pieces.length;
       await Promise.all([this.#path.store(batch, isFull), this.#path.publish(batch)]);
     } else if (this.#unsettled) {
       await this.#path.settle();

@@ -10,6 +10,8 @@ export interface OutputRecord {
   sequence: number;
   pieces: OutputPiece[];
   bytes: number;
+  /** It stands for pieces that are not stored. */
+  note?: true;
 }
 
 const schema = new Schema<OutputRecord>(
@@ -19,18 +21,20 @@ const schema = new Schema<OutputRecord>(
     sequence: { type: Number, required: true },
     pieces: { type: Schema.Types.Mixed, required: true },
     bytes: { type: Number, required: true },
+    note: { type: Boolean },
   },
   { versionKey: false, collection: 'command_output' },
 ).index({ run_id: 1, sequence: 1 });
 
-const compile = (connection: Connection) => connection.model('CommandOutput', schema);
+/** Output of a database. */
+export const outputModel = (connection: Connection) => connection.model('CommandOutput', schema);
 
 /** What commands wrote, by run. */
 export class OutputStore {
-  readonly model: ReturnType<typeof compile>;
+  readonly model: ReturnType<typeof outputModel>;
 
   constructor(connection: Connection) {
-    this.model = compile(connection);
+    this.model = outputModel(connection);
   }
 
   /** Keep a batch; in place of what was stored under its sequence. */
@@ -45,9 +49,30 @@ export class OutputStore {
     return batches.flatMap((batch) => batch.pieces);
   }
 
+  /** The batches of a run from the one on that has a piece, in order. */
+  async *from(runId: string, piece: number): AsyncGenerator<OutputRecord> {
+    const first = await this.model
+      .findOne({ run_id: runId, sequence: { $lte: piece } }, { sequence: 1 })
+      .sort({ sequence: -1 })
+      .lean();
+    const following = { run_id: runId, sequence: { $gte: first?.sequence ?? 0 } };
+    yield* this.model.find(following).sort({ sequence: 1 }).lean<OutputRecord[]>().cursor({ batchSize: 50 });
+  }
+
+  /** Number of the last piece that is stored of a run; 0 when none is. */
+  async lastPiece(runId: string): Promise<number> {
+    const last = await this.model.findOne({ run_id: runId }).sort({ sequence: -1 }).lean();
+    return last ? last.sequence + last.pieces.length - 1 : 0;
+  }
+
   /** Drop the batches from one sequence to another, both included. */
   async drop(runId: string, from: number, to: number): Promise<void> {
     await this.model.deleteMany({ run_id: runId, sequence: { $gte: from, $lte: to } });
+  }
+
+  /** Drop everything of runs. */
+  async dropRuns(runIds: readonly string[]): Promise<void> {
+    await this.model.deleteMany({ run_id: { $in: [...runIds] } });
   }
 
   /** Drop everything of a run. */

@@ -27,7 +27,7 @@ export interface RunMark {
 }
 
 /** The mark of a run, as its processes carry it. */
-export function markOf({ workspace_id, runner, run_id }: RunMark): string {
+function markOf({ workspace_id, runner, run_id }: RunMark): string {
   return [workspace_id, runner.runner_id, runner.runner_pid, runner.runner_started ?? '', run_id].join(' ');
 }
 
@@ -72,10 +72,10 @@ export interface ChildEnvironment {
  * passes on, it does not configure.
  */
 export function childEnvironment(child: ChildEnvironment, own: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  const passed = Object.entries(own).filter(
-    ([name]) => inherited.test(name) || (child.agent && inheritedByAgent.test(name)),
-  );
-  const env: NodeJS.ProcessEnv = { ...Object.fromEntries(passed), TERM: 'dumb', ...child.isolated, ...child.added };
+  // By their names, because the environment of a process is slow to read.
+  const names = Object.keys(own).filter((name) => inherited.test(name) || (child.agent && inheritedByAgent.test(name)));
+  const passed = Object.fromEntries(names.map((name) => [name, own[name]]));
+  const env: NodeJS.ProcessEnv = { ...passed, TERM: 'dumb', ...child.isolated, ...child.added };
   env[`${ours}EXECUTION_ID`] = child.execution_id;
   if (child.task_id) env[`${ours}TASK_ID`] = child.task_id;
   if (child.project_id) env[`${ours}PROJECT_ID`] = child.project_id;

@@ -8,7 +8,12 @@ import { readStat } from './proc-stat.ts';
  */
 export function startOf(pid: number): string | undefined {
   const stat = readStat(pid);
-  return stat === undefined || stat.state === 'Z' ? undefined : `${bootId()}:${stat.started}`;
+  return stat === undefined || stat.state === 'Z' ? undefined : startedAt(stat.started);
+}
+
+/** The same from the kernel's clock ticks. */
+export function startedAt(ticks: string): string {
+  return `${bootId()}:${ticks}`;
 }
 
 /** Whether the process that was seen to start then still runs. */

@@ -3,7 +3,8 @@ import type { Settings } from '@claude-cli/shared/settings';
 import { defaultProcesses, limited, type ProcessLimits } from './limits.ts';
 import { RunningProcess } from './running-process.ts';
 import { Sandbox } from './sandbox.ts';
-import type { Program } from './shell.ts';
+import { type Program, shell } from './shell.ts';
+import { Spawner } from './spawner/spawner.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Settings that say how commands are isolated. */
@@ -45,7 +46,7 @@ export class Isolation {
   readonly isPlain: boolean;
   /** Whether everything that a command starts ends with it, whatever it does. */
   readonly isSandboxed: boolean;
-  /** Bounds of each command. */
+  /** Bounds of each command. Those of the size of files are inherited from the spawner. */
   readonly limits: ProcessLimits;
   readonly #config: Config;
   readonly #sandbox: Sandbox | undefined;
@@ -87,7 +88,10 @@ export class Isolation {
   launch(program: Program, { directory, agent }: IsolatedRun): Launch {
     const { RUNNER_NETWORK, RUNNER_USER } = this.#config;
     const network = RUNNER_NETWORK === 'all' || (RUNNER_NETWORK === 'agent' && agent);
-    const bounded = limited(program, this.limits);
+    const { fileBytes: _, ...own } = this.limits;
+    const isUnbounded = Object.values(own).every((limit) => limit === undefined);
+    // What is no shell needs one all the same, which says when it is not found.
+    const bounded = isUnbounded && program.file === shell ? program : limited(program, own);
     const launch = this.#sandbox?.wrap(bounded, { directory, network }) ?? bounded;
     const refused = program.refused === undefined ? {} : { refused: program.refused };
     return { ...launch, ...refused, ...RUNNER_USER, sandboxed: this.isSandboxed, limits: this.limits };
@@ -112,7 +116,8 @@ function findBubblewrap(): string {
 async function tried(isolation: Isolation, { root }: Workspace): Promise<Isolation> {
   if (isolation.isPlain) return isolation;
   let said = '';
-  const trial = new RunningProcess({
+  await using spawner = new Spawner(isolation.limits);
+  const trial = new RunningProcess(spawner, {
     ...isolation.launch({ file: '/bin/sh', args: ['-c', 'test -w .'] }, { directory: root, agent: false }),
     cwd: root,
     env: {},

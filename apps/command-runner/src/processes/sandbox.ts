@@ -17,13 +17,11 @@ const etc = [
 ];
 
 /**
- * Runs "$@" and writes its times to the descriptor where the service reads them: bubblewrap ends without waiting for
- * what is inside, so the kernel does not count it for us. A signal to the group is for the program, which is waited for.
+ * Runs "$@" and writes its times, in the words of `times`, to descriptor 3, where the service reads them: bubblewrap ends
+ * without waiting for what is inside, so the kernel does not count it for us. A signal to the group is for the program, which
+ * is waited for.
  */
 const timed = 'trap : TERM; "$@" 3>&-; code=$?; times >&3; exit $code';
-
-/** Descriptor to which a sandboxed program's times are written, in the words of `times`. */
-export const timesDescriptor = 3;
 
 /** Processor time of the children in what `times` wrote, in seconds; undefined when it is not that. */
 export function readTimes(text: string): number | undefined {

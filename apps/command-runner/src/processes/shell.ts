@@ -6,9 +6,12 @@ export interface Program {
   refused?: string;
 }
 
+/** The shell of commands. */
+export const shell = '/bin/sh';
+
 /** The program that runs a shell command. */
 export function shellProgram(command: string): Program {
-  return { file: '/bin/sh', args: ['-c', command] };
+  return { file: shell, args: ['-c', command] };
 }
 
 /**

@@ -1,11 +1,4 @@
-import {
-  type ProcStat,
-  readAllStats,
-  readMemory,
-  readProportionalMemory,
-  readStat,
-  ticksPerSecond,
-} from './proc-stat.ts';
+import { type ProcStat, readAllStats, readMemory, readProportionalMemory, ticksPerSecond } from './proc-stat.ts';
 
 /** When what has begun is first looked at, in milliseconds. */
 const firstLookMs = 20;
@@ -42,17 +35,17 @@ interface Metered {
 export interface Meter {
   /** Look at its first process now: what ends before the next look is seen at least once. */
   look(): void;
-  /** Call it when the run's first process has ended, in the event itself. Resolves within a turn of the event loop. */
+  /** Call it when the run's first process has ended. Resolves when what has ended is settled. */
   ended(): Promise<Usage>;
 }
 
 /**
  * Measures runs without slowing them down. Processor time: the kernel adds the time of a child that has ended, and of all that
- * it waited for, to a counter of this process. Between two reads of it usually one child ends, so the difference is
+ * it waited for, to a counter of their parent. Between two reads of it usually one child ends, so the difference is
  * its time, to a hundredth of a second; what several that end in the same moment took is shared among them. Memory, and the
- * time of what runs on, are sampled from /proc. One for the process, because the counter is.
+ * time of what runs on, are sampled from /proc. One for each parent, because the counter is.
  */
-class UsageMeter {
+export class UsageMeter {
   readonly #runs = new Map<number, Metered>();
   #ended: Metered[] = [];
   #counted = 0;
@@ -60,7 +53,6 @@ class UsageMeter {
 
   /** Measure what a process and its descendants take, from its start on. */
   start(root: number, limits: UsageLimits, exceeded: (what: Exceeded) => void): Meter {
-    if (this.#runs.size === 0 && this.#ended.length === 0) this.#counted = endedTicks() ?? 0;
     const { promise, resolve } = Promise.withResolvers<Usage>();
     const run: Metered = { root, limits, exceeded, ticks: 0, peak: readMemory(root).most, settle: resolve };
     this.#runs.set(root, run);
@@ -71,17 +63,19 @@ class UsageMeter {
       },
       ended: () => {
         if (this.#runs.get(root) === run) this.#runs.delete(root);
-        // Whoever ended in the same turn is settled together.
-        if (this.#ended.push(run) === 1) setImmediate(() => this.#settle());
+        this.#ended.push(run);
         return promise;
       },
     };
   }
 
-  #settle(): void {
+  /**
+   * Tell what has ended since the last time what it took.
+   * @param total counter of their parent, in ticks; undefined where it cannot be told, and when the parent has died
+   */
+  settle(total: number | undefined): void {
     const ended = this.#ended;
     this.#ended = [];
-    const total = endedTicks();
     const known = ended.reduce((sum, run) => sum + run.ticks, 0);
     const rest = Math.max(0, (total ?? 0) - this.#counted - known) / ended.length;
     this.#counted = total ?? 0;
@@ -105,13 +99,6 @@ class UsageMeter {
       Math.min(pause.mostMs, Math.max(pause.lookMs, took * pause.looks)),
     ).unref();
   }
-}
-
-/** The meter of this process. */
-export const usageMeter = new UsageMeter();
-
-function endedTicks(): number | undefined {
-  return readStat('self')?.childTicks;
 }
 
 function sample(run: Metered, members: ProcStat[]): void {

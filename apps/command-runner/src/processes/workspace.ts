@@ -48,10 +48,17 @@ export class Workspace {
     return real;
   }
 
+  /** Where the directory of a project is, or would be. */
+  pathOf(projectId: string): string {
+    if (!isId(projectId)) throw new Error('a project without an id has no directory');
+    return join(this.root, projectId);
+  }
+
   /** The directory of a project, made on demand. */
   async ofProject(projectId: string): Promise<string> {
-    if (!isId(projectId)) throw new Error('a project without an id has no directory');
-    const path = join(this.root, projectId);
+    const path = this.pathOf(projectId);
+    const found = await realpath(path).catch(() => undefined);
+    if (found === path) return path;
     if (await mkdir(path, { recursive: true, mode: 0o700 })) await this.#give(path);
     // A command may have put a link in its place.
     if ((await realpath(path)) !== path) throw new Error('the directory of the project leads outside');

@@ -1,14 +1,14 @@
-import { readFile } from 'node:fs/promises';
-import { getProcessor, LangVariant, ParseError } from 'sh-syntax';
-
-/** The part of the engine's interface that is used; it has no types without those of browsers. */
-declare const WebAssembly: {
-  compile(bytes: Uint8Array): Promise<object>;
-  Instance: new (module: object, imports: object) => { exports: object };
-};
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { LRUCache } from 'lru-cache';
 
 /** Longest command that is looked at, in UTF-16 units. */
 export const mostCharacters = 20_000;
+
+/** How long parsing one command may take, in milliseconds: the worst known ones of the longest take half a second. */
+const usualTimeMs = 5_000;
+/** What is remembered of commands that were parsed, in UTF-16 units of them: schedules and retries bring the same again. */
+const remembered = 1_000_000;
 
 /** What the grammar says about a command: where its statements start, in UTF-8 bytes, or what is wrong with it. */
 export type Parsed = { starts: readonly number[] } | { problem: string };
@@ -20,39 +20,70 @@ const grammarWords =
   /^(?:if|then|elif|else|fi|do|done|case|esac|for|while|until|select|function|time|coproc|let|declare|local|export|readonly|typeset|nameref) ?/;
 
 /**
- * The shell's grammar. The parser works synchronously, on an instance of its own per command because an instance that has
- * parsed is not clean any more.
+ * The shell's grammar. The parser runs in a thread of its own: it is synchronous, hostile commands make it work for long, and
+ * the memory that it takes anew for each command would make the engine look through all that the runner holds.
  */
-export class Grammar {
-  readonly #parse: ReturnType<typeof getProcessor>;
+export class Grammar implements AsyncDisposable {
+  readonly #timeMs: number;
+  readonly #recent = new LRUCache<string, Parsed>({
+    maxSize: remembered,
+    sizeCalculation: (_parsed, command) => command.length + 1,
+  });
+  #worker: Worker | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(module: object) {
-    this.#parse = getProcessor(async (imports) => new WebAssembly.Instance(module, imports));
+  private constructor(timeMs: number) {
+    this.#timeMs = timeMs;
   }
 
-  /** Load the parser. */
-  static async load(): Promise<Grammar> {
-    const path = new URL(import.meta.resolve('sh-syntax/main.wasm'));
-    return new Grammar(await WebAssembly.compile(await readFile(path)));
+  /** Start the parser. @param timeMs how long parsing one command may take, in milliseconds */
+  static async load(timeMs = usualTimeMs): Promise<Grammar> {
+    const grammar = new Grammar(timeMs);
+    await grammar.#start();
+    return grammar;
   }
 
-  /** Parse a command as Bash, which has most of the grammars that /bin/sh may have, and else as a POSIX shell. Never rejects. */
+  /** Parse a command. Never rejects. */
   async parse(command: string): Promise<Parsed> {
     if (plainWords.test(command) && !grammarWords.test(command)) return { starts: [0] };
-    const asBash = await this.#parseAs(command, LangVariant.LangBash);
-    if ('starts' in asBash) return asBash;
-    const asPosix = await this.#parseAs(command, LangVariant.LangPOSIX);
-    return 'starts' in asPosix ? asPosix : asBash;
+    const known = this.#recent.get(command);
+    if (known) return known;
+    // One after the other, so that each has its time.
+    const parsed = this.#last.then(() => this.#ask(command));
+    this.#last = parsed;
+    return parsed;
   }
 
-  async #parseAs(command: string, variant: LangVariant): Promise<Parsed> {
+  /** Stop the parser. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  async #ask(command: string): Promise<Parsed> {
     try {
-      const { Stmts } = await this.#parse(command, { variant, keepComments: false });
-      return { starts: Stmts.map(({ Position }) => Position.Offset) };
-    } catch (thrown) {
-      if (!(thrown instanceof ParseError) || !thrown.Pos) return { problem: 'it is too deeply nested' };
-      const { Line, Col } = thrown.Pos;
-      return { problem: `line ${Line}, column ${Col}: ${thrown.Text.replaceAll('`', "'")}` };
+      const worker = this.#worker ?? (await this.#start());
+      const answer = once(worker, 'message', { signal: AbortSignal.timeout(this.#timeMs) });
+      worker.postMessage(command);
+      const [parsed] = (await answer) as [Parsed];
+      this.#recent.set(command, parsed);
+      return parsed;
+    } catch {
+      // It took too long, or the parser broke down on it: the next command gets a new one.
+      await this.#worker?.terminate();
+      return { problem: 'it is too complex to be parsed' };
     }
+  }
+
+  async #start(): Promise<Worker> {
+    // Nothing of this process is its business, the secrets of its environment least of all.
+    const worker = new Worker(new URL('./grammar-worker.ts', import.meta.url), { env: {}, execArgv: [] });
+    worker.on('error', () => {});
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
+    await once(worker, 'message');
+    worker.unref();
+    this.#worker = worker;
+    return worker;
   }
 }

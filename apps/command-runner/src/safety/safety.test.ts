@@ -14,7 +14,7 @@ const place: Place = {
   root: '/srv/platform/workspaces',
   directory: '/srv/platform/workspaces/project',
   home: '/home/runner',
-  runnerPid: 4242,
+  runnerPids: [4242],
   environment: {},
 };
 
@@ -100,6 +100,8 @@ test('a syntax error is named with its position', async () => {
 });
 
 describe('hostile input is answered in bounded time', () => {
+  // Milliseconds each takes; what grows exponentially would take years, and a machine may be busy with something else.
+  const boundMs = 10_000;
   const repeated = (text: string, length = 20_000) => text.repeat(Math.ceil(length / text.length)).slice(0, length);
   const hostile: Record<string, string> = {
     parentheses: repeated('('),
@@ -126,7 +128,7 @@ describe('hostile input is answered in bounded time', () => {
   test.each(Object.keys(hostile))('%s', async (name) => {
     const started = performance.now();
     expect(await judge(hostile[name] ?? '')).toMatchObject({ safe: expect.any(Boolean) });
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(boundMs);
   });
 
   test('any text of the characters that shells care about', async () => {
@@ -149,11 +151,11 @@ describe('hostile input is answered in bounded time', () => {
         const started = performance.now();
         const verdict = await judge(text);
         expect(verdict.safe || verdict.warnings.length > 0).toBe(true);
-        expect(performance.now() - started).toBeLessThan(2_000);
+        expect(performance.now() - started).toBeLessThan(boundMs);
       }),
       { numRuns: 1_000 },
     );
-  }, 60_000);
+  });
 
   test('a harmful command stays one wherever a list, a subshell or a loop puts it', async () => {
     const around = fc.constantFrom(
@@ -177,5 +179,5 @@ describe('hostile input is answered in bounded time', () => {
       }),
       { numRuns: 300 },
     );
-  }, 60_000);
+  });
 });

@@ -22,16 +22,21 @@ export interface Verdict {
 const destructive = 'This command is potentially destructive';
 
 /** Judges commands before they run. A guard against accidents and simple tricks; what runs is not confined by it. */
-export class Safety {
+export class Safety implements AsyncDisposable {
   readonly #grammar: Grammar;
 
   private constructor(grammar: Grammar) {
     this.#grammar = grammar;
   }
 
-  /** Load the parser. */
+  /** Start the parser. */
   static async load(): Promise<Safety> {
     return new Safety(await Grammar.load());
+  }
+
+  /** Stop the parser. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#grammar[Symbol.asyncDispose]();
   }
 
   /** Judge a command. Never rejects, and takes bounded time. */

@@ -27,7 +27,7 @@ describe('the catalog', () => {
   test('suggests nothing that validation warns of', async () => {
     const safety = await Safety.load();
     const directory = '/srv/platform/workspaces';
-    const place = { root: directory, directory, home: '/home/runner', runnerPid: 4242, environment: {} };
+    const place = { root: directory, directory, home: '/home/runner', runnerPids: [4242], environment: {} };
     for (const { command } of catalog) {
       expect({ command, ...(await safety.judge(command, place)) }).toMatchObject({ command, safe: true, warnings: [] });
     }

@@ -13,8 +13,11 @@ import { newId } from '@claude-cli/shared/ids';
 import { createLogger } from '@claude-cli/shared/logger';
 import { type RunningService, startService } from '@claude-cli/shared/service/service';
 import { testEnvironment } from '@claude-cli/shared/testing/environment';
+import { migrated } from '@claude-cli/shared/testing/migrated';
+import { testTrust } from '@claude-cli/shared/testing/trust';
 import { until } from '@claude-cli/shared/testing/until';
 import type { Context } from '../context.ts';
+import { database } from '../database.ts';
 import { commandRunner } from '../service.ts';
 import { StandIn } from './stand-in.ts';
 
@@ -46,6 +49,7 @@ export class Harness implements AsyncDisposable {
   static async start(overrides: Record<string, string> = {}): Promise<Harness> {
     await using stack = new AsyncDisposableStack();
     const { env: names } = stack.use(testEnvironment());
+    await migrated(names, database);
     const workspace = await mkdtemp(join(tmpdir(), 'test-runner-'));
     stack.defer(() => rm(workspace, { recursive: true, force: true }));
     const bus = stack.use(await Bus.connect(names.AMQP_URL ?? '', names.AMQP_PREFIX ?? '', log));
@@ -70,7 +74,7 @@ export class Harness implements AsyncDisposable {
   /** Start a runner; it is stopped with the harness unless the test stops it. */
   async runner(overrides: Record<string, string> = {}): Promise<TestRunner> {
     const service = await startService(commandRunner, { ...this.env, ...overrides });
-    const channel = new RpcChannel(`127.0.0.1:${service.grpcPort}`);
+    const channel = new RpcChannel(`127.0.0.1:${service.grpcPort}`, testTrust);
     const stop = async () => {
       if (!this.#runners.delete(stop)) return;
       channel.close();

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Processes of this machine whose command line has a text. */
@@ -9,4 +10,9 @@ export function processesWith(text: string): string[] {
       return false;
     }
   });
+}
+
+/** Seconds for `sleep`, by which the processes of one test are known: those of no neighbour have that number. */
+export function uniqueSeconds(): string {
+  return String(randomInt(1e9, 1e10));
 }

@@ -1,4 +1,5 @@
 import type {
+  ClaimAnswer,
   ClaimExecutionRequest,
   Job,
   RenewLeaseRequest,
@@ -9,10 +10,18 @@ import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { type RunningGrpcServer, serve, startGrpcServer } from '@claude-cli/shared/grpc/server';
 import type { Logger } from '@claude-cli/shared/logger';
+import { testTrust } from '@claude-cli/shared/testing/trust';
 
 /** Stands in for task-service and project-service, as the test decides. */
 export class StandIn implements AsyncDisposable {
+  /** Questions for executions, those of one call one by one. */
   readonly claims: ClaimExecutionRequest[] = [];
+  /** How many questions each call asked. */
+  readonly calls: number[] = [];
+  /** Whether calls wait before they are answered. */
+  gate: Promise<void> | undefined;
+  /** Whether only the first question of a call is heard, as by an earlier version. */
+  hearsOne = false;
   readonly renewals: RenewLeaseRequest[] = [];
   readonly reports: ReportRunnerRequest[] = [];
   /** What was granted, in order. */
@@ -39,14 +48,19 @@ export class StandIn implements AsyncDisposable {
       port: 0,
       ctx: standIn,
       log,
+      trust: testTrust,
       services: [
         serve<StandIn, typeof ExecutionServiceService>(ExecutionServiceService, {
           claimExecution: async (self, request) => {
-            self.claims.push(request);
+            const { claim_id, more_claim_ids, ...about } = request;
+            const ids = [claim_id, ...(self.hearsOne ? [] : more_claim_ids)];
+            self.calls.push(1 + more_claim_ids.length);
+            self.claims.push(...ids.map((id) => ({ ...about, claim_id: id, more_claim_ids: [] })));
+            await self.gate;
             if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
-            const job = self.#answer(request);
+            const [first, ...more] = ids.map((id) => self.#answer(request.priority, id));
             if (self.lostAnswers-- > 0) throw new PlatformError('SERVICE_UNAVAILABLE', 'lost');
-            return { verdict: job ? 'granted' : 'none', job };
+            return { verdict: first?.verdict ?? 'none', job: first?.job, more };
           },
           renewLease: async (self, request) => {
             self.renewals.push(request);
@@ -78,18 +92,21 @@ export class StandIn implements AsyncDisposable {
     this.#waiting.set(priority, [...(this.#waiting.get(priority) ?? []), job]);
   }
 
-  #answer({ priority, claim_id }: ClaimExecutionRequest): Job | undefined {
+  #answer(priority: string, claim_id: string): ClaimAnswer {
     const before = this.#answers.get(claim_id);
-    if (before) return before;
+    if (before) return { claim_id, verdict: 'granted', job: before };
     const job = this.#waiting.get(priority)?.shift();
-    if (!job) return undefined;
+    if (!job) return { claim_id, verdict: 'none' };
     this.#answers.set(claim_id, job);
     this.granted.push({ priority, execution_id: job.execution_id });
-    return job;
+    return { claim_id, verdict: 'granted', job };
   }
 
   reset(): void {
     this.claims.length = 0;
+    this.calls.length = 0;
+    this.gate = undefined;
+    this.hearsOne = false;
     this.granted.length = 0;
     this.#waiting.clear();
     this.lostAnswers = 0;

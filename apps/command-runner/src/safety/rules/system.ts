@@ -98,7 +98,7 @@ export const systemRules: Rule[] = [
     programs: ['kill'],
     warning: 'Command attempts to end processes that are not its own',
     suggestions: ["Use 'kill' with the id of a process that the command started"],
-    applies: ({ args, place }) => killed(args).some((id) => ['1', '-1', String(place.runnerPid)].includes(id)),
+    applies: ({ args, place }) => killed(args).some((id) => ['1', '-1', ...place.runnerPids.map(String)].includes(id)),
   },
   {
     programs: names('killall killall5 pkill skill slay'),

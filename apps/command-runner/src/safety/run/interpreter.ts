@@ -45,11 +45,11 @@ export class Interpreter {
 
   /** Go through a whole command. @throws TooComplex, Unreadable */
   run(script: Script): void {
-    const { directory, home, runnerPid, environment } = this.#place;
+    const { directory, home, runnerPids, environment } = this.#place;
     const scope = new Scope();
     const variables = {
       HOME: home,
-      PPID: String(runnerPid),
+      PPID: String(runnerPids[0]),
       IFS: ' \t\n',
       '0': '/bin/sh',
       ...environment,

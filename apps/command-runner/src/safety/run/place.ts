@@ -8,8 +8,8 @@ export interface Place {
   directory: string;
   /** Home directory of the user that commands run as. */
   home: string;
-  /** Process id of the runner. */
-  runnerPid: number;
+  /** Process ids of the runner and of its helpers; the first is the parent of the command. */
+  runnerPids: readonly number[];
   /** Variables that the caller adds. */
   environment: Readonly<Record<string, string>>;
 }
@@ -50,7 +50,7 @@ export function isWithin(path: string, tree: string): boolean {
 }
 
 /** Whether a path names a directory itself, or all that is in it. */
-export function isAllOf(path: string, directory: string): boolean {
+function isAllOf(path: string, directory: string): boolean {
   const rest = segmentsOf(path).slice(segmentsOf(directory).length);
   return isWithin(path, directory) && (rest.length === 0 || (rest.length === 1 && isEverything(rest[0] ?? '')));
 }

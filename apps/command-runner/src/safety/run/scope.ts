@@ -34,11 +34,6 @@ export class Scope {
     return inherited.test(name) || this.#clouded ? [unknown] : [];
   }
 
-  /** Whether a variable has been set. */
-  isSet(name: string): boolean {
-    return this.values(name).length > 0;
-  }
-
   set(name: string, values: readonly string[]): void {
     this.#variables.set(name, values);
   }
