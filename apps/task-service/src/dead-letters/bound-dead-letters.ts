@@ -1,4 +1,5 @@
-import { metrics } from '@claude-cli/shared/telemetry';
+import { daysAgo, dropOutdated } from '@claude-cli/shared/retention';
+import { metrics } from '@claude-cli/shared/telemetry/metrics';
 import { Gauge } from 'prom-client';
 import type { Context } from '../context.ts';
 
@@ -17,6 +18,12 @@ export async function boundDeadLetters({ deadLetters, log }: Context, most = max
   const excess = total > most ? await drop(deadLetters, most) : 0;
   if (excess > 0) log.error({ dropped: excess, most }, 'the oldest dead letters are dropped');
   kept.set(total - excess);
+}
+
+/** Drop those that have lain aside for long. */
+export async function dropOutdatedDeadLetters({ deadLetters, config }: Context, now = Date.now()): Promise<void> {
+  const before = daysAgo(config.DEAD_LETTER_TTL_DAYS, now);
+  await dropOutdated(deadLetters.collection, { field: 'stored_at', before });
 }
 
 async function drop(deadLetters: Context['deadLetters'], most: number): Promise<number> {

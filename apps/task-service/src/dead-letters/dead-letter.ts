@@ -41,10 +41,8 @@ export interface DeadLetter {
 /** Dead letters. */
 export type DeadLetterModel = Model<DeadLetter>;
 
-/** Days, in seconds, for which a message is kept. */
-export const keptSeconds = 30 * 24 * 60 * 60;
 /** Bytes of a message up to which it is kept whole. */
-export const largestKept = 1_048_576;
+const largestKept = 1_048_576;
 /** Code points that people see of a message. */
 const shownLength = 1_000;
 
@@ -68,7 +66,7 @@ const schema = new Schema<DeadLetter>(
   { collection: 'dead_letters', versionKey: false },
 );
 schema.index({ died_at: -1, _id: -1 });
-schema.index({ stored_at: 1 }, { expireAfterSeconds: keptSeconds });
+schema.index({ stored_at: 1 });
 
 /** The dead letters of a database. */
 export function deadLetterModel(connection: Connection): DeadLetterModel {

@@ -1,12 +1,11 @@
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { newEvent } from '@claude-cli/shared/events';
 import { newId } from '@claude-cli/shared/ids';
-import { metrics } from '@claude-cli/shared/telemetry';
+import { metrics } from '@claude-cli/shared/telemetry/metrics';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
-import { boundDeadLetters } from './bound-dead-letters.ts';
-import { keptSeconds } from './dead-letter.ts';
+import { boundDeadLetters, dropOutdatedDeadLetters } from './bound-dead-letters.ts';
 
 describe('dead letters', () => {
   let platform: TestPlatform;
@@ -204,8 +203,11 @@ describe('dead letters', () => {
     await boundDeadLetters(ctx, 2);
     expect((await list()).map(({ content }) => content).sort()).toEqual(['b', 'c']);
     expect(await metrics.getSingleMetricAsString('dead_letters')).toContain('dead_letters 2');
-    const indexes = await ctx.deadLetters.collection.indexes();
-    expect(indexes).toContainEqual(expect.objectContaining({ key: { stored_at: 1 }, expireAfterSeconds: keptSeconds }));
+    const days = ctx.config.DEAD_LETTER_TTL_DAYS;
+    await dropOutdatedDeadLetters(ctx, Date.now() + (days - 1) * 86_400_000);
+    expect(await list()).toHaveLength(2);
+    await dropOutdatedDeadLetters(ctx, Date.now() + (days + 1) * 86_400_000);
+    expect(await list()).toEqual([]);
   });
 
   test('are read by an index, however many there are', async () => {

@@ -1,7 +1,6 @@
 import type { AnyEvent } from '@claude-cli/shared/events';
 import { updateBy } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
-import { recordHistories } from '../history/history.ts';
 import type { Task } from '../tasks/task.ts';
 import { cancelled } from './cancel-execution.ts';
 import { close } from './end-execution.ts';
@@ -94,13 +93,13 @@ async function tellTasks(ctx: Context, ended: Cancelled[]): Promise<Cancelled[]>
 async function tellEvents(ctx: Context, tasks: Task[], events: ReadonlySet<string>): Promise<void> {
   const mine: AnyEvent[] = [];
   for (const task of tasks) {
-    const [first, ...more] = task.outbox;
+    const [first, ...more] = ctx.taskOutbox.untold(task);
     if (first && more.length === 0 && events.has(first.id)) mine.push(first);
     else if (first) void ctx.taskOutbox.flush(task);
   }
   if (mine.length === 0) return;
   const ids = mine.flatMap(({ data }) => ('task_id' in data && data.task_id ? [data.task_id] : []));
-  await recordHistories(ctx.history, mine);
+  await Promise.all(mine.map((event) => ctx.recorder.record(event)));
   await Promise.all(mine.map((event) => ctx.bus.publishEvent(event)));
   await followTasks(ctx, ids);
   await ctx.tasks.updateMany({ _id: { $in: ids } }, { $pull: { outbox: { id: { $in: mine.map(({ id }) => id) } } } });

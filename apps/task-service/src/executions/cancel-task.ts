@@ -33,7 +33,7 @@ async function cancelByHand(ctx: Context, task_id: string, { caller }: Call, rea
       const set = withStatus(task, 'cancelled');
       const after = { ...task, ...set, updated_at: new Date(), version: task.version + 1 };
       const changes = [{ field: 'status', old_value: task.status, new_value: 'cancelled' }];
-      const run = { execution_id: null, exit_code: null, error: null, reason, timed_out: false };
+      const run = { execution_id: null, requested_by: null, exit_code: null, error: null, reason, timed_out: false };
       return { set, events: [eventOfStatus(after, changes, caller.user_id, run, caller.session_id)] };
     },
   );

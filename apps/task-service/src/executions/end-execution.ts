@@ -1,22 +1,26 @@
 import type { RunResult } from '@claude-cli/shared/events';
-import type { UpdateQuery } from 'mongoose';
+import { traceparent } from '@claude-cli/shared/telemetry/tracing';
+import type { mongo, UpdateQuery } from 'mongoose';
 import type { Context } from '../context.ts';
+import { noteHold } from './agent-hold.ts';
 import { agentUseIn, conversationsAfter } from './agent-options.ts';
 import {
   type Attempt,
   type CancelRequest,
+  driverOf,
   type Execution,
   type ExecutionEntry,
   entry,
+  type Lease,
   retryDelayMs,
 } from './execution.ts';
-import { passOnSlot } from './project-limit.ts';
+import { countEnd } from './metrics.ts';
 
 /** How often runs of one execution are postponed without using up an attempt, and for how long at most, in milliseconds. */
 const postponed = { most: 50, mostMs: 8 * 24 * 3_600_000 };
 
 /** What has to be known of an execution to end it. */
-type Active = Pick<
+export type Active = Pick<
   Execution,
   | '_id'
   | 'project_id'
@@ -30,7 +34,16 @@ type Active = Pick<
 > & {
   /** Needed of one that runs. */
   conversations?: string[];
+  lease?: Lease | null;
 };
+
+/** What has to be known of a run to end it. */
+export function runOf(execution: Active): Active {
+  const { _id, project_id, status, generation, attempt, max_attempts, started_at, cancel_request } = execution;
+  const { postponements, conversations, lease = null } = execution;
+  const run = { _id, project_id, status, generation, attempt, max_attempts, started_at, cancel_request, lease };
+  return { ...run, ...(postponements && { postponements }), ...(conversations && { conversations }) };
+}
 
 /** How a run ended. */
 export type Ending = Pick<RunResult, 'status' | 'exit_code' | 'error' | 'result'> &
@@ -49,23 +62,44 @@ export async function endExecution(
   ctx: Context,
   execution: Active,
   ending: Ending,
-  also: Partial<Pick<Execution, 'waiting_for'>> = {},
+  also: Partial<Pick<Execution, 'waiting_for' | 'cancel_request'>> = {},
 ): Promise<boolean> {
   const { _id, status, generation } = execution;
   const goesOn = !isForGood(execution, ending);
   const update = goesOn ? requeue(execution, ending) : close(execution, ending);
   const guard = { _id, status, generation, ...also, ...(goesOn ? { cancel_request: null } : {}) };
-  const ended = await ctx.executions.findOneAndUpdate(guard, update, { returnDocument: 'after' }).lean();
+  const options = { returnDocument: 'after', ignoreUndefined: true } as const;
+  const ended = await driverOf(ctx.executions).findOneAndUpdate(
+    guard,
+    update as mongo.UpdateFilter<Execution>,
+    options,
+  );
   if (!ended) {
     // Somebody may just have asked to cancel it: then it is not tried again.
     const filter = { _id, status, generation, ...also, cancel_request: { $ne: null } };
     const asked = goesOn ? await ctx.executions.findOne(filter).lean() : null;
     return asked ? endExecution(ctx, asked, ending, also) : false;
   }
+  ctx.knownRuns.delete(_id);
+  countEnd(ended, goesOn);
   void ctx.executionOutbox.flush(ended);
+  if (ended.waiting_for === 'agent_rate_limit') await noteLimit(ctx, execution, ending);
   // One that waits holds no slot; a claim that takes one for it just now finds it ended and gives it back.
-  if (status === 'running') await passOnSlot(ctx, execution);
+  if (status === 'running') await passOnSlot(ctx, execution, goesOn);
   return true;
+}
+
+async function passOnSlot({ slotReleases }: Context, { _id, project_id }: Active, goesOn: boolean): Promise<void> {
+  const holder = { _id, project_id };
+  return goesOn ? slotReleases.passOn(holder) : slotReleases.passOnSoon(holder);
+}
+
+/** Others would meet the same limit. */
+async function noteLimit(ctx: Context, { _id, lease }: Active, { result, retry_at }: Ending): Promise<void> {
+  if (result?.conversation_is_gone === true || typeof retry_at !== 'string') return;
+  await noteHold(ctx, lease?.runner_id ?? '', new Date(retry_at)).catch((err) => {
+    ctx.log.warn({ err, execution_id: _id }, 'others will meet the rate limit of the agent');
+  });
 }
 
 /** What failed before it ran, such as for a dependency, would fail again. */
@@ -86,7 +120,8 @@ function requeue(execution: Active, ending: Ending): UpdateQuery<Execution> {
   const { cancel_request: _none, retry_at = null, ...facts } = ending;
   const now = new Date();
   const next = { status: 'queued', lease: null, started_at: null, ...conversationsAfter(execution, ending) } as const;
-  const queued = { ...facts, ...next } as const;
+  const here = traceparent();
+  const queued = { ...facts, ...next, ...(here && { tried_before: here }) } as const;
   const told = { outbox: entry('retrying', generation) };
   if (isPostponed(execution, ending)) {
     const due_at = new Date(Math.min(Date.parse(retry_at ?? ''), now.getTime() + postponed.mostMs));
@@ -116,7 +151,7 @@ export function close(
   const { retry_at: _none, ...facts } = ending;
   return {
     $set: { ...facts, status, waiting_for: null, lease: null, due_at: null, finished_at },
-    $inc: agentUseIn(ending),
+    ...(ending.result && { $inc: agentUseIn(ending) }),
     $unset: { active: 1, waits_on: 1 },
     $push: { outbox: entry('ended', generation), attempts: attemptOf(execution, ending, status, finished_at) },
   };

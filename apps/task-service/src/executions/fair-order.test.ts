@@ -45,7 +45,7 @@ describe('the order in which executions have their turns', () => {
     expect(one?.queue_position).toBeLessThanOrEqual(2);
     const next = await claimed(3);
     expect(next.map((job) => job?.execution_id)).toContain(one?.execution_id);
-  }, 60_000);
+  });
 
   test('gives projects that keep waiting turn by turn, each in its own order', async () => {
     const projects = [await newProject(), await newProject(), await newProject()];
@@ -146,7 +146,7 @@ describe('the order in which executions have their turns', () => {
 
   test('holds work of the agent while its rate limit lasts, and shell work goes on', async () => {
     const project = await newProject();
-    const { executions } = platform.ctx;
+    const { executions, agentHolds } = platform.ctx;
     const agents = await queue(project, 10);
     const ids = agents.map(({ execution_id }) => execution_id);
     await executions.updateMany({ _id: { $in: ids } }, { $set: { command: null } });
@@ -161,8 +161,27 @@ describe('the order in which executions have their turns', () => {
     await executions.updateMany(held, { $set: { due_at: new Date() } });
     const ready = { _id: { $in: ids }, waiting_for: 'turn' as const };
     await until('all to be ready', async () => (await executions.countDocuments(ready)) === 10);
+    await agentHolds.deleteMany({});
     const [first] = await claimed(1);
     expect(first?.execution_id).toBe(ids[0]);
+  });
+
+  test('holds work of the agent from a runner that comes later, too, until the one that met the limit takes it again', async () => {
+    const project = await newProject();
+    const { executions, agentHolds } = platform.ctx;
+    const [agent] = await queue(project, 1);
+    const _id = agent?.execution_id ?? '';
+    await executions.updateOne({ _id }, { $set: { command: null } });
+    const over = new Date(Date.now() + 3_600_000);
+    const limited = { runner_id: 'limited', no_agents: true, no_agents_until: over.toISOString() };
+    expect(await runner.claim('normal', limited)).toMatchObject({ verdict: 'none' });
+    const again = () => executions.updateOne({ _id }, { $set: { waiting_for: 'turn', due_at: null } });
+    await again();
+    expect(await runner.claim('normal', { runner_id: 'restarted' })).toMatchObject({ verdict: 'none' });
+    expect(await executions.findById(_id).lean()).toMatchObject({ waiting_for: 'agent_rate_limit', due_at: over });
+    await again();
+    expect(await runner.claim('normal', { runner_id: 'limited' })).toMatchObject({ job: { execution_id: _id } });
+    expect(await agentHolds.findById('agent').lean()).toBeNull();
   });
 
   test('costs as little to find with 5,000 that wait as with few', async () => {

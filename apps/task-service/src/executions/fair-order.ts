@@ -1,8 +1,11 @@
 import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
+import { Batches, inGroups } from '@claude-cli/shared/batches';
+import type { Logger } from '@claude-cli/shared/logger';
 import { ignoreDuplicateKey, isDuplicateKey } from '@claude-cli/shared/mongo';
-import { type Connection, type Model, Schema } from 'mongoose';
+import { Recent } from '@claude-cli/shared/recent';
+import { type Connection, type Model, type mongo, Schema } from 'mongoose';
 import type { Context } from '../context.ts';
-import type { Execution } from './execution.ts';
+import { byPriority } from '../queues/queue-name.ts';
 
 // Fair among projects, by start-time fair queueing. Each priority has a virtual time: the place (`fair_at`) of what was
 // claimed last. What becomes ready is placed one behind the latest of its project, or one behind the virtual time when the
@@ -28,10 +31,21 @@ export interface FairPlace {
 }
 
 /** What the order needs. */
-export interface FairOrder {
+export interface FairOrder extends AsyncDisposable {
   clocks: Model<FairClock>;
   places: Model<FairPlace>;
+  /** The virtual time of a priority: not before what this process has seen, and a second late for what others claim. */
+  virtualTime(priority: Priority): Promise<number>;
+  /** The virtual time goes on to a place. Stored a moment later: should it be lost, the next claim makes up for it. */
+  advance(priority: Priority, place: number): void;
+  /** The next place of a project. Those that are wanted at the same time are taken together. */
+  take(wanted: Wanted): Promise<number>;
 }
+
+/** How long a virtual time that was read is used: until when as it is, and until when while it is read anew. */
+const read = { freshMs: 1_000, usableMs: 5_000 };
+/** Advances of so many milliseconds are stored together. */
+const advances = { gatherMs: 200, most: 10_000 };
 
 /** How long the place of an idle project is kept, in seconds: far longer than anything waits. */
 const keptSeconds = 30 * 24 * 3_600;
@@ -55,41 +69,78 @@ const placeSchema = new Schema<FairPlace>(
 );
 placeSchema.index({ used_at: 1 }, { expireAfterSeconds: keptSeconds });
 
+/** Places of a database. */
+export function fairPlaceModel(connection: Connection): Model<FairPlace> {
+  return connection.model<FairPlace>('FairPlace', placeSchema);
+}
+
 /** The order of a database. Resolves when each priority has a clock. */
-export async function openFairOrder(connection: Connection): Promise<FairOrder> {
+export async function openFairOrder(connection: Connection, log: Logger): Promise<FairOrder> {
   const clocks = connection.model<FairClock>('FairClock', clockSchema);
-  const places = connection.model<FairPlace>('FairPlace', placeSchema);
-  await Promise.all([clocks.init(), places.init()]);
+  const places = fairPlaceModel(connection);
   const first = { virtual_time: 0, counted_at: new Date(0), lacking: 0 };
   for (const _id of priorities) {
     await clocks.updateOne({ _id }, { $setOnInsert: first }, { upsert: true }).catch(ignoreDuplicateKey);
   }
-  return { clocks, places };
+  const seen = byPriority(() => 0);
+  const recent = new Recent<number>({ ...read, max: priorities.length });
+  const readTime = async (_id: Priority) =>
+    (await clocks.findOne({ _id }, { virtual_time: 1 }).lean())?.virtual_time ?? 0;
+  const stored = new Batches<Priority, undefined>(async (advanced) => {
+    const updates = [...new Set(advanced)].map((_id) => ({
+      updateOne: { filter: { _id }, update: { $max: { virtual_time: seen[_id] } } },
+    }));
+    await clocks.bulkWrite(updates, { ordered: false });
+    return advanced.map(() => undefined);
+  }, advances);
+  const taken = new Batches<Wanted, number>(
+    (wanted) =>
+      inGroups(
+        wanted,
+        ({ _id }) => _id,
+        (ofOne) => takePlaces(places, ofOne),
+      ),
+    { most: 200 },
+  );
+  return {
+    clocks,
+    places,
+    take: (wanted) => taken.add(wanted),
+    virtualTime: async (priority) => Math.max(seen[priority], await recent.get(priority, () => readTime(priority))),
+    advance: (priority, place) => {
+      if (place <= seen[priority]) return;
+      seen[priority] = place;
+      stored.add(priority).catch((err) => log.warn({ err, priority }, 'the virtual time of a queue stays behind'));
+    },
+    [Symbol.asyncDispose]: () => stored[Symbol.asyncDispose](),
+  };
 }
 
 /** Place an execution that becomes ready now. Places that are given and not used leave gaps, which do no harm. */
 export async function nextPlace({ fair }: Context, project_id: string, priority: Priority): Promise<number> {
-  const clock = await fair.clocks.findOne({ _id: priority }, { virtual_time: 1 }).lean();
-  const _id = `${priority} ${project_id}`;
-  const behind = [
-    { $set: { latest: { $add: [{ $max: ['$latest', clock?.virtual_time ?? 0] }, 1] }, used_at: new Date() } },
-  ];
-  const place = () =>
-    fair.places
-      .findOneAndUpdate({ _id }, behind, { upsert: true, returnDocument: 'after', updatePipeline: true })
-      .lean();
+  return fair.take({ _id: `${priority} ${project_id}`, now: await fair.virtualTime(priority) });
+}
+
+/** Somebody who wants the next place of a project in a priority. */
+interface Wanted {
+  _id: string;
+  /** Virtual time of the priority. */
+  now: number;
+}
+
+/** Give those who want one of the same project their places, in their order. */
+async function takePlaces(places: Model<FairPlace>, wanted: Wanted[]): Promise<number[]> {
+  const _id = wanted[0]?._id ?? '';
+  const now = Math.max(...wanted.map((each) => each.now));
+  const count = wanted.length;
+  const behind = [{ $set: { latest: { $add: [{ $max: ['$latest', now] }, count] }, used_at: new Date() } }];
+  const stored = places.collection as unknown as mongo.Collection<FairPlace>;
+  const place = () => stored.findOneAndUpdate({ _id }, behind, { upsert: true, returnDocument: 'after' });
   // Of two that are the first of their project, one makes the document.
   const placed = await place().catch((error) => {
     if (!isDuplicateKey(error)) throw error;
     return place();
   });
-  return placed.latest;
-}
-
-/** The virtual time goes on to what was just claimed. Should it be lost, the next claim makes up for it. */
-export async function advanceTo({ fair, log }: Context, { priority, fair_at }: Execution): Promise<void> {
-  if (fair_at === null) return;
-  await fair.clocks
-    .updateOne({ _id: priority }, { $max: { virtual_time: fair_at } })
-    .catch((err) => log.warn({ err, priority }, 'the virtual time of a queue stays behind'));
+  if (!placed) throw new Error('an upsert answered nothing');
+  return wanted.map((_, n) => placed.latest - count + 1 + n);
 }

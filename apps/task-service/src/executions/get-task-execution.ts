@@ -10,7 +10,7 @@ import { waitingReason } from './waiting-reason.ts';
 
 /**
  * How the latest execution of a task is doing.
- * @throws PlatformError TASK_NOT_FOUND, PROJECT_ACCESS_DENIED, RESOURCE_NOT_FOUND for a task that was never executed
+ * @throws PlatformError TASK_NOT_FOUND, PROJECT_ACCESS_DENIED, RESOURCE_NOT_FOUND for a task that was never executed, or too long ago
  */
 export async function getTaskExecution(
   ctx: Context,

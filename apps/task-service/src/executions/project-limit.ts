@@ -2,7 +2,7 @@ import { priorities, shares } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
 import { type Execution, rankOf } from './execution.ts';
 import { makeReady } from './make-ready.ts';
-import { type ProjectSlots, releaseSlot } from './slots.ts';
+import type { ProjectSlots } from './slots.ts';
 
 // What finds all slots of its project taken waits for 'project_limit' and is out of the way of other projects. When a slot is
 // given back, one that waits is ready again. That one may die before it has woken anybody, and the limit may be raised: so the
@@ -12,12 +12,6 @@ import { type ProjectSlots, releaseSlot } from './slots.ts';
 const sweepLimit = 200;
 /** Age of the latest refusal from which one is woken to try again, since the limit may have been raised, in milliseconds. */
 const tryAgainMs = 10_000;
-
-/** Give the slot of an execution back, and let the next one that waits for it have its turn. */
-export async function passOnSlot(ctx: Context, execution: Pick<Execution, '_id' | 'project_id'>): Promise<void> {
-  const slots = await releaseSlot(ctx, execution);
-  if (slots?.refused_at) await wakeRefused(ctx, execution.project_id);
-}
 
 /** Let executions of a project that has no free slot wait for one. They are no longer in the order of their priority. */
 export async function refuseSlots(ctx: Context, project_id: string, ids: string[], limit: number): Promise<void> {

@@ -2,12 +2,13 @@ import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
+import { traced } from '@claude-cli/shared/telemetry/tracing';
 import type { Context } from '../context.ts';
-import { type Task, taskAlreadyRunning, taskNotFound } from '../tasks/task.ts';
+import { brief, type Task, taskAlreadyRunning, taskNotFound } from '../tasks/task.ts';
 import { conversationsOf } from './agent-options.ts';
-import { endExecution } from './end-execution.ts';
 import { type Execution, entry, rankOf } from './execution.ts';
 import { nextPlace } from './fair-order.ts';
+import { hadNoTask } from './tell.ts';
 import { nextLook, reconsider, requireDependencies } from './wait-for-dependencies.ts';
 
 /** How a task is to be run. */
@@ -47,20 +48,25 @@ export async function queueExecution(ctx: Context, task: Task, options: RunOptio
       ? { waiting_for: 'dependency', waits_on, due_at: nextLook() }
       : { fair_at: await nextPlace(ctx, task.project_id, options.priority) }),
   };
-  await ctx.executions.create(execution).catch((error) => {
-    // The unique index decides, whoever else asked at the same time.
-    throw isDuplicateKey(error) ? taskAlreadyRunning(task._id) : error;
-  });
-  // A deletion looks for executions once it is stored, as this looks for a deletion: of the two at least one sees the other.
-  if (!(await ctx.tasks.exists({ _id: task._id, deleted_at: null }))) {
-    await endExecution(ctx, execution, { status: 'cancelled', exit_code: null, error: null, result: null });
-    throw taskNotFound(task._id);
-  }
+  await ctx.queues.sizes.adding(options.priority, !waiting, () => insert(ctx, execution));
+  ctx.knownTasks.set(execution._id, brief(task));
   const told = ctx.executionOutbox.flush(execution);
   // What it waits for may have ended while it was stored.
   if (waiting) await reconsider(ctx, execution);
   await Promise.race([told, new Promise((resolve) => setTimeout(resolve, tellWithinMs).unref())]);
+  // A deletion looks for executions once it is stored, as the telling looks for a deletion: of the two at least one sees the
+  // other. What the telling sees late, it ends as well.
+  if (hadNoTask(execution)) throw taskNotFound(task._id);
   return execution;
+}
+
+async function insert({ executionInserts }: Context, execution: Execution): Promise<void> {
+  try {
+    await executionInserts.add(execution);
+  } catch (error) {
+    // The unique index decides, whoever else asked at the same time.
+    throw isDuplicateKey(error) ? taskAlreadyRunning(execution.task_id) : error;
+  }
 }
 
 function newExecution(task: Task, options: RunOptions): Execution {
@@ -93,6 +99,7 @@ function newExecution(task: Task, options: RunOptions): Execution {
     peak_memory_bytes: null,
     attempts: [],
     cancel_request: null,
+    ...traced(),
     outbox: [entry('queued', 0)],
   };
 }
@@ -100,6 +107,6 @@ function newExecution(task: Task, options: RunOptions): Execution {
 /** @throws PlatformError QUEUE_FULL when as many as may wait in a queue do */
 export async function requireRoom(ctx: Context, priority: Priority): Promise<void> {
   const limit = ctx.config.QUEUE_LIMIT;
-  const waiting = await ctx.executions.countDocuments({ status: 'queued', rank: rankOf(priority) }, { limit });
-  if (waiting >= limit) throw new PlatformError('QUEUE_FULL', `The ${priority} queue is full`, { limit });
+  if ((await ctx.queues.sizes.queued(priority)) >= limit)
+    throw new PlatformError('QUEUE_FULL', `The ${priority} queue is full`, { limit });
 }

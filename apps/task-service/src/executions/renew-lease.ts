@@ -2,9 +2,9 @@ import type { RenewLeaseRequest, RenewLeaseResponse } from '@claude-cli/proto/pl
 import { newEvent } from '@claude-cli/shared/events';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
-import { factsOf, taskNotFound } from '../tasks/task.ts';
-import { leaseEnd } from './claim-execution.ts';
+import { factsOf, longFields, taskNotFound } from '../tasks/task.ts';
 import type { Execution } from './execution.ts';
+import { leaseEnd } from './take-turn.ts';
 
 /** Keep a claimed execution for another lease. Refused once it was asked to be cancelled, so a lost order is heard here. */
 export async function renewLease(ctx: Context, request: RenewLeaseRequest): Promise<RenewLeaseResponse> {
@@ -29,6 +29,7 @@ async function reportProgress(ctx: Context, { _id, task_id, project_id, requeste
       const facts = { ...factsOf({ ...task, ...set }, [], new Date()), execution_id: _id };
       return { set, events: [newEvent('task.progress', about, facts)] };
     },
+    { without: longFields },
   );
   if (changed) void ctx.taskOutbox.flush(document);
 }

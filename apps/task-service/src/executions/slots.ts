@@ -1,5 +1,6 @@
+import { Batches, inGroups } from '@claude-cli/shared/batches';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
-import { type Connection, type Model, Schema } from 'mongoose';
+import { type Connection, type Model, type mongo, Schema } from 'mongoose';
 import type { Context } from '../context.ts';
 import type { Execution } from './execution.ts';
 
@@ -33,25 +34,72 @@ export function slotModel(connection: Connection): SlotModel {
   return connection.model<ProjectSlots>('ProjectSlots', schema);
 }
 
-type Holder = Pick<Execution, '_id' | 'project_id'>;
+/** Who holds a slot. */
+export type Holder = Pick<Execution, '_id' | 'project_id'>;
 
-/** Take one of the project's slots. Taking it twice takes it once. @returns false when as many as the limit are taken */
-export async function acquireSlot({ slots }: Context, { _id, project_id }: Holder, limit: number): Promise<boolean> {
-  const free = { _id: project_id, holders: { $ne: _id }, [`holders.${limit - 1}`]: { $exists: false } };
-  try {
-    const taken = await slots.updateOne(free, { $push: { holders: _id } }, { upsert: true });
-    return taken.modifiedCount + taken.upsertedCount > 0;
-  } catch (error) {
-    // The document is there and does not match: no slot is free, or it is held already; or somebody just made it.
-    if (!isDuplicateKey(error)) throw error;
-    const again = await slots.updateOne(free, { $push: { holders: _id } });
-    return again.modifiedCount > 0 || (await slots.exists({ _id: project_id, holders: _id })) !== null;
-  }
+/** Somebody who wants one of so many slots. */
+interface Wanted extends Holder {
+  limit: number;
 }
 
-/** Give a slot back. @returns the slots without it */
-export async function releaseSlot({ slots }: Context, { _id, project_id }: Holder): Promise<ProjectSlots | null> {
-  return slots.findOneAndUpdate({ _id: project_id }, { $pull: { holders: _id } }, { returnDocument: 'after' }).lean();
+/** Takes slots, those of a project that are wanted at the same time by one update. Answers whether it has one. */
+export type SlotTakes = Batches<Wanted, boolean>;
+
+/** The taking of the slots of a database. */
+export function openSlotTakes(slots: SlotModel): SlotTakes {
+  const stored = slots.collection as unknown as mongo.Collection<ProjectSlots>;
+  return new Batches(
+    (wanted) =>
+      inGroups(
+        wanted,
+        ({ project_id, limit }) => `${limit} ${project_id}`,
+        (same) => takeEach(stored, same),
+      ),
+    { most: 200 },
+  );
+}
+
+/** Take one of the project's slots. Taking it twice takes it once. @returns false when as many as the limit are taken */
+export async function acquireSlot(ctx: Context, { _id, project_id }: Holder, limit: number): Promise<boolean> {
+  const wanted = { _id, project_id, limit };
+  ctx.slotReleases.noteLimit(project_id, limit);
+  if (await ctx.slotTakes.add(wanted)) return true;
+  return (await ctx.slotReleases.hurry(project_id)) && ctx.slotTakes.add(wanted);
+}
+
+/** Take those of one project: all of them at once where there are so many. */
+async function takeEach(slots: mongo.Collection<ProjectSlots>, wanted: Wanted[]): Promise<boolean[]> {
+  const ids = wanted.map(({ _id }) => _id);
+  const [{ project_id, limit } = { project_id: '', limit: 0 }] = wanted;
+  if (ids.length > 1 && ids.length <= limit && (await push(slots, project_id, ids, limit))) return ids.map(() => true);
+  const taken: boolean[] = [];
+  for (const id of ids) taken.push(await takeOne(slots, project_id, id, limit));
+  return taken;
+}
+
+async function takeOne(slots: mongo.Collection<ProjectSlots>, project_id: string, id: string, limit: number) {
+  // At first the document may not have matched because somebody was just making it.
+  if ((await push(slots, project_id, [id], limit)) || (await push(slots, project_id, [id], limit, false))) return true;
+  return (await slots.countDocuments({ _id: project_id, holders: id }, { limit: 1 })) > 0;
+}
+
+/** @returns false when there are not so many free ones, or one of them is held already */
+async function push(
+  slots: mongo.Collection<ProjectSlots>,
+  project_id: string,
+  ids: string[],
+  limit: number,
+  upsert = true,
+): Promise<boolean> {
+  const free = { _id: project_id, holders: { $nin: ids }, [`holders.${limit - ids.length}`]: { $exists: false } };
+  try {
+    const taken = await slots.updateOne(free as object, { $push: { holders: { $each: ids } } }, { upsert });
+    return taken.modifiedCount + taken.upsertedCount > 0;
+  } catch (error) {
+    // The document is there and does not match.
+    if (!isDuplicateKey(error)) throw error;
+    return false;
+  }
 }
 
 /** Give back slots that a crash left to executions that do not run. */

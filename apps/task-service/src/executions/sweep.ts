@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { endExecution } from './end-execution.ts';
 import type { Execution, Waiting } from './execution.ts';
 import { makeReady } from './make-ready.ts';
+import { leaseExpiries } from './metrics.ts';
 import { wakeWhereFree } from './project-limit.ts';
 import { announceLacking } from './tokens.ts';
 import { nextLook, reconsider } from './wait-for-dependencies.ts';
@@ -56,6 +57,7 @@ export async function endExpired(ctx: Context): Promise<void> {
   for (const execution of expired) {
     const { _id: execution_id, lease } = execution;
     ctx.log.warn({ execution_id, runner_id: lease?.runner_id }, 'the runner of an execution is lost');
-    await endExecution(ctx, execution, { status: 'failed', exit_code: null, error: 'runner lost', result: null });
+    const lost = { status: 'failed', exit_code: null, error: 'runner lost', result: null } as const;
+    if (await endExecution(ctx, execution, lost)) leaseExpiries.inc();
   }
 }

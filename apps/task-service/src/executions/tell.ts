@@ -4,22 +4,40 @@ import type { AnyEvent } from '@claude-cli/shared/events';
 import { type Decision, guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
 import { eventOfStatus } from '../tasks/status-event.ts';
-import { type Task, taskNotFound, withStatus } from '../tasks/task.ts';
+import { type BriefTask, brief, longFields, type Task, taskNotFound, withStatus } from '../tasks/task.ts';
 import { cancelWaiting } from './cancel-execution.ts';
 import { type Execution, type ExecutionEntry, entry } from './execution.ts';
 
-/** Make known what a transition of an execution caused: to its task, to the queue, to its runner. */
-export async function tell(ctx: Context, execution_id: string, news: ExecutionEntry): Promise<void> {
-  const execution = await ctx.executions.findOne({ _id: execution_id }).lean();
-  if (!execution) return;
-  if (news.kind === 'stop') return ctx.bus.publishControl({ order: 'cancel', command_id: execution_id });
-  await updateTask(ctx, execution, news).catch((error) => {
+/** Executions that were told, as they were written, of which the tasks were found deleted. */
+const withoutTask = new WeakSet<Execution>();
+
+/** Whether an execution that was told had no task any more. @param execution the very one that was flushed */
+export function hadNoTask(execution: Execution): boolean {
+  return withoutTask.has(execution);
+}
+
+/**
+ * Make known what a transition of an execution caused: to its task, to the queue, to its runner.
+ * @param execution as it was written with the news, or later
+ */
+export async function tell(ctx: Context, news: ExecutionEntry, execution: Execution): Promise<void> {
+  if (news.kind === 'stop') return ctx.bus.publishControl({ order: 'cancel', command_id: execution._id });
+  const isReady = execution.status === 'queued' && execution.waiting_for === 'turn';
+  // Runners need not wait until the task knows.
+  const announced = news.kind === 'queued' && isReady ? ctx.bus.publishJob(execution.priority) : undefined;
+  const [told, sent] = await Promise.allSettled([tellTask(ctx, execution, news), announced]);
+  for (const each of [told, sent]) if (each.status === 'rejected') throw each.reason;
+}
+
+async function tellTask(ctx: Context, execution: Execution, news: ExecutionEntry): Promise<void> {
+  try {
+    await updateTask(ctx, execution, news);
+  } catch (error) {
     if (PlatformError.from(error).code !== 'TASK_NOT_FOUND') throw error;
     // The task was deleted meanwhile: there is nobody left to tell, and nothing left to run.
-    if (execution.active) return stopDeleted(ctx, execution);
-  });
-  const isReady = execution.status === 'queued' && execution.waiting_for === 'turn';
-  if (news.kind === 'queued' && isReady) await ctx.bus.publishJob(execution.priority);
+    withoutTask.add(execution);
+    if (execution.active) await stopDeleted(ctx, execution);
+  }
 }
 
 /** Whoever deleted the task may have died before its execution was cancelled. */
@@ -39,13 +57,16 @@ async function updateTask(ctx: Context, execution: Execution, news: ExecutionEnt
     execution.task_id,
     () => taskNotFound(execution.task_id),
     (task) => decisionOn(task, execution, news),
+    { known: ctx.knownTasks.get(execution._id), without: longFields },
   );
   if (changed) void ctx.taskOutbox.flush(document);
+  if (news.kind === 'ended') ctx.knownTasks.delete(execution._id);
+  else ctx.knownTasks.set(execution._id, brief(document));
 }
 
 /** What news of an execution changes in its task; undefined when that is not news to it. */
 export function decisionOn(
-  task: Task,
+  task: BriefTask,
   execution: Execution,
   news: ExecutionEntry,
 ): Decision<Task, AnyEvent> | undefined {
@@ -53,7 +74,7 @@ export function decisionOn(
 }
 
 /** News may come twice, and late: a task takes only what is newer than what it took last. */
-function isNews({ latest_run }: Task, execution: Execution, { kind, generation }: ExecutionEntry): boolean {
+function isNews({ latest_run }: BriefTask, execution: Execution, { kind, generation }: ExecutionEntry): boolean {
   if (latest_run?.execution_id !== execution._id) {
     // Another execution of the task: ids are in the order of time.
     return latest_run === null || latest_run.execution_id < execution._id;
@@ -64,13 +85,18 @@ function isNews({ latest_run }: Task, execution: Execution, { kind, generation }
   return kind === 'ended';
 }
 
-function applied(task: Task, execution: Execution, { kind, generation }: ExecutionEntry) {
+function applied(task: BriefTask, execution: Execution, { kind, generation }: ExecutionEntry) {
   const status = statusAfter(kind, execution);
   const now = new Date();
   const set: Partial<Task> = {
     ...withStatus(task, status, now),
     ...timesOf(kind, execution),
-    latest_run: { execution_id: execution._id, generation, ended: kind === 'ended' },
+    latest_run: {
+      execution_id: execution._id,
+      run_number: execution.run_number,
+      generation,
+      ended: kind === 'ended',
+    },
     updated_at: now,
   };
   if (status === task.status) return { set, events: [] };
@@ -78,6 +104,7 @@ function applied(task: Task, execution: Execution, { kind, generation }: Executi
   const changes = [{ field: 'status', old_value: task.status, new_value: status }];
   const run = {
     execution_id: execution._id,
+    requested_by: execution.requested_by,
     exit_code: execution.exit_code,
     error: execution.error,
     reason: execution.cancel_request?.reason ?? null,

@@ -56,5 +56,6 @@ async function announceLackingOf(ctx: Context, priority: Priority): Promise<void
   const lacking = Math.max(0, executions - tokens);
   const lost = Math.min(lacking, clock.lacking);
   await announce(ctx, priority, lost);
-  await ctx.fair.clocks.updateOne({ _id: priority }, { $set: { lacking: lacking - lost } });
+  const left = lacking - lost;
+  if (left !== clock.lacking) await ctx.fair.clocks.updateOne({ _id: priority }, { $set: { lacking: left } });
 }

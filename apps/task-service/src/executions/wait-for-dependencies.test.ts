@@ -1,10 +1,12 @@
+import { planOf } from '@claude-cli/shared/testing/plan';
 import { until } from '@claude-cli/shared/testing/until';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
 import { change } from '../testing/requests.ts';
+import { Followers, type ToldTask } from './followers.ts';
 import { wakeDue } from './sweep.ts';
-import { followTask } from './wait-for-dependencies.ts';
+import { activeOf, pageOf, waitingFor } from './wait-for-dependencies.ts';
 
 describe('an execution that waits for other tasks', () => {
   let platform: TestPlatform;
@@ -154,11 +156,55 @@ describe('an execution that waits for other tasks', () => {
     const blocker = await runner.newTask();
     const { execution_id } = await wait(await taskAfter(blocker));
     await platform.tasks.updateTask(change(blocker, { status: 'completed' }), platform.admin);
-    await until('it to be ready', async () => (await runner.stored(execution_id)).waiting_for === 'turn');
-    const before = await runner.stored(execution_id);
-    const event = { type: 'task.completed', data: { task_id: blocker } } as Parameters<typeof followTask>[1];
-    await Promise.all([1, 2, 3].map(() => followTask(platform.ctx, event)));
+    const before = await until('it to be ready, and all of it to be told', async () => {
+      const execution = await runner.stored(execution_id);
+      return execution.waiting_for === 'turn' && execution.outbox.length === 0 && execution;
+    });
+    const event = { type: 'task.completed', data: { task_id: blocker } } as Parameters<Followers['hear']>[0];
+    const followers = new Followers(platform.ctx);
+    await Promise.all([1, 2, 3].map(() => followers.hear(event, { _id: blocker, outbox: [] })));
     expect(await runner.stored(execution_id)).toEqual(before);
+  });
+
+  test('marks what it waits for, and nobody is looked for where there is no mark', async () => {
+    const [blocker, other] = [await runner.newTask(), await runner.newTask()];
+    await wait(await taskAfter(blocker));
+    expect(await platform.ctx.tasks.exists({ _id: blocker, awaited: true })).not.toBeNull();
+    expect(await platform.ctx.tasks.exists({ _id: other, awaited: true })).toBeNull();
+    const heard = jest.spyOn(platform.ctx.executions.collection, 'find');
+    const hear = async (task_id: string, task: Partial<ToldTask>) => {
+      const event = { type: 'task.completed', data: { task_id } } as Parameters<Followers['hear']>[0];
+      heard.mockClear();
+      await new Followers(platform.ctx).hear(event, { _id: task_id, outbox: [], ...task });
+      return heard.mock.calls.filter(([filter]) => filter && 'waits_on' in filter).length;
+    };
+    expect(await hear(other, { status: 'completed' })).toBe(0);
+    expect(await hear(blocker, { status: 'completed', awaited: true })).toBe(1);
+    // What was left for the sweep does not say.
+    expect(await hear(other, {})).toBe(1);
+    heard.mockRestore();
+  });
+
+  test('follows a task that it waits for only since its dependencies were changed', async () => {
+    const [blocker, other] = [await runner.newTask(), await runner.newTask()];
+    const task_id = await taskAfter(blocker);
+    const { execution_id } = await wait(task_id);
+    const dependencies = [{ depends_on_task_id: other }];
+    await platform.tasks.updateTask(change(task_id, { dependencies }), platform.admin);
+    await until(
+      'it to wait for the other one',
+      async () => (await runner.stored(execution_id)).waits_on?.[0] === other,
+    );
+    await platform.tasks.updateTask(change(other, { status: 'completed' }), platform.admin);
+    expect(await runNext()).toBe(task_id);
+  });
+
+  test('is looked for by an index of those concerned, however many other executions there are', async () => {
+    for (const concerned of [waitingFor(['t']), waitingFor(['t', 'u']), activeOf('t')]) {
+      const plan = await planOf(pageOf(platform.ctx, concerned, ''));
+      expect(plan).toMatch(/waits_on_1|one_active_per_task/);
+      expect(plan).not.toContain('"_id_"');
+    }
   });
 
   test('can be cancelled', async () => {

@@ -1,16 +1,18 @@
 import { PlatformError } from '@claude-cli/shared/errors';
-import type { AnyEvent } from '@claude-cli/shared/events';
 import { inParallel } from '@claude-cli/shared/in-parallel';
 import type { Context } from '../context.ts';
 import { blockersAmong } from '../dependencies/wanted-dependencies.ts';
 import type { Task } from '../tasks/task.ts';
 import { endExecution } from './end-execution.ts';
-import type { Execution } from './execution.ts';
+import { driverOf, type Execution } from './execution.ts';
 import { makeReady } from './make-ready.ts';
 
 // An execution that waits for tasks is looked at again whenever one of them ends: told by that task's own outbox, hence at
 // least once. What is told between the first look and the insertion is seen by a look right after it; what a crash left out,
 // by the sweep. Each look reads the tasks as they are, so it does not matter how often, or in which order, it is told.
+//
+// Most tasks have nobody who waits for them. So what waits marks the tasks that it waits for, and looks at them once more: a task
+// either ended after it was marked, and then its end is followed, or before, and then that look sees it.
 
 /** Pause between looks of the sweep at one execution, in milliseconds. */
 const lookEveryMs = 30_000;
@@ -18,7 +20,7 @@ const lookEveryMs = 30_000;
 const batch = { size: 200, width: 10 };
 
 /** A task that holds another one up. */
-type Blocker = Pick<Task, '_id' | 'title' | 'status' | 'deleted_at'>;
+type Blocker = Pick<Task, '_id' | 'title' | 'status' | 'deleted_at' | 'awaited'>;
 
 /** The tasks that hold a task up: those that may still be completed, and those that will not be without somebody's help. */
 interface Unmet {
@@ -61,6 +63,11 @@ export async function reconsider(ctx: Context, execution: Execution): Promise<vo
   } else if (open.length === 0) {
     await makeReady(ctx, execution);
   } else {
+    const unmarked = open.filter(({ awaited }) => !awaited).map((blocker) => blocker._id);
+    if (unmarked.length > 0) {
+      await ctx.tasks.updateMany({ _id: { $in: unmarked } }, { $set: { awaited: true } });
+      return reconsider(ctx, execution);
+    }
     await ctx.executions.updateOne(
       { _id, status: 'queued', generation, waiting_for: 'dependency' },
       { $set: { waits_on: open.map((blocker) => blocker._id), due_at: nextLook() } },
@@ -70,32 +77,38 @@ export async function reconsider(ctx: Context, execution: Execution): Promise<vo
 
 /** Look at what waits for any of these tasks, which have all ended. */
 export function followTasks(ctx: Context, task_ids: string[]): Promise<void> {
-  return reconsiderAll(ctx, { waits_on: { $in: task_ids } });
+  return reconsiderAll(ctx, waitingFor(task_ids));
 }
 
-/** Look at what waits for a task when the task's news may matter to it. Harmless when told again. */
-export async function followTask(ctx: Context, event: AnyEvent): Promise<void> {
-  switch (event.type) {
-    case 'task.completed':
-    case 'task.failed':
-    case 'task.cancelled':
-    case 'task.deleted':
-      return reconsiderAll(ctx, { waits_on: event.data.task_id });
-    case 'task.updated':
-      if (event.data.changes.some(({ field }) => field === 'dependencies'))
-        return reconsiderAll(ctx, { task_id: event.data.task_id, active: true });
-  }
+/** Look at what was queued of a task that depends on others than before. */
+export function followDependencies(ctx: Context, task_id: string): Promise<void> {
+  return reconsiderAll(ctx, activeOf(task_id));
 }
 
-type Concerned = { waits_on: string | { $in: string[] } } | { task_id: string; active: true };
+/** Some executions, and their index: it is named, since one in the order of the pages could seem to do and holds all there are. */
+interface Concerned {
+  filter: { waits_on: { $in: string[] } } | { task_id: string; active: true };
+  hint: { waits_on: 1 } | 'one_active_per_task';
+}
 
-async function reconsiderAll(ctx: Context, filter: Concerned): Promise<void> {
+/** Those that wait for any of these tasks. */
+export function waitingFor(task_ids: string[]): Concerned {
+  return { filter: { waits_on: { $in: task_ids } }, hint: { waits_on: 1 } };
+}
+
+/** The one of a task that has not ended. */
+export function activeOf(task_id: string): Concerned {
+  return { filter: { task_id, active: true }, hint: 'one_active_per_task' };
+}
+
+/** The query for those whose ids come after one. */
+export function pageOf({ executions }: Pick<Context, 'executions'>, { filter, hint }: Concerned, after: string) {
+  return driverOf(executions).find({ ...filter, _id: { $gt: after } }, { sort: { _id: 1 }, limit: batch.size, hint });
+}
+
+async function reconsiderAll(ctx: Context, concerned: Concerned): Promise<void> {
   for (let after = ''; ; ) {
-    const waiting = await ctx.executions
-      .find({ ...filter, _id: { $gt: after } })
-      .sort({ _id: 1 })
-      .limit(batch.size)
-      .lean();
+    const waiting = await pageOf(ctx, concerned, after).toArray();
     await inParallel(waiting, batch.width, (execution) => reconsider(ctx, execution));
     const last = waiting.at(-1);
     if (!last || waiting.length < batch.size) return;
@@ -106,7 +119,7 @@ async function reconsiderAll(ctx: Context, filter: Concerned): Promise<void> {
 async function unmetOf(ctx: Context, task_ids: string[]): Promise<Unmet> {
   if (task_ids.length === 0) return { open: [], broken: [] };
   const filter = { _id: { $in: task_ids }, status: { $ne: 'completed' as const } };
-  const unmet: Blocker[] = await ctx.tasks.find(filter, { title: 1, status: 1, deleted_at: 1 }).lean();
+  const unmet: Blocker[] = await ctx.tasks.find(filter, { title: 1, status: 1, deleted_at: 1, awaited: 1 }).lean();
   const isOver = ({ status, deleted_at }: Blocker) => deleted_at || status === 'failed' || status === 'cancelled';
   const over = unmet.filter(isOver);
   // One that was just queued again is not over: its task has only not heard of it yet.

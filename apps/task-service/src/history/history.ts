@@ -1,5 +1,6 @@
+import { Batches } from '@claude-cli/shared/batches';
 import type { AnyEvent, Change } from '@claude-cli/shared/events';
-import { ignoreDuplicateKey, isDuplicateKey } from '@claude-cli/shared/mongo';
+import { insertEach, isDuplicateKey } from '@claude-cli/shared/mongo';
 import { type Connection, type Model, Schema } from 'mongoose';
 import type { Context } from '../context.ts';
 import type { Task } from '../tasks/task.ts';
@@ -44,6 +45,7 @@ const schema = new Schema<HistoryEntry>(
 );
 schema.index({ task_id: 1, timestamp: -1, _id: -1 });
 schema.index({ project_id: 1, timestamp: -1, _id: -1 });
+schema.index({ timestamp: 1 });
 schema.index(
   { session_id: 1, user_id: 1, timestamp: 1, _id: 1 },
   { partialFilterExpression: { session_id: { $gt: '' } } },
@@ -100,19 +102,29 @@ function outcomeOf(event: AnyEvent): Record<string, unknown> {
   );
 }
 
-/** Store the entry of an event; harmless when it is there already. */
-export async function recordHistory(history: HistoryModel, event: AnyEvent): Promise<void> {
-  const entry = entryOf(event);
-  if (!entry) return;
-  await history.create(entry).catch((error) => {
-    if (!isDuplicateKey(error)) throw error;
-  });
+/** Entries that are stored together at most. */
+const mostAtOnce = 200;
+/** How often entries are stored, unless there are many. What an event tells waits for its entry meanwhile. */
+const pace = { everyMs: 30, burst: 8 };
+
+/** Stores the entries of events, of those that come at the same time together; harmless for those that are there already. */
+export class HistoryRecorder {
+  readonly #batches: Batches<HistoryEntry, undefined>;
+
+  constructor(history: HistoryModel) {
+    this.#batches = new Batches((entries) => insertAll(history, entries), { most: mostAtOnce, pace });
+  }
+
+  /** Resolves when the event's entry is stored, if it makes one. */
+  async record(event: AnyEvent): Promise<void> {
+    const entry = entryOf(event);
+    if (entry) await this.#batches.add(entry);
+  }
 }
 
-/** Store the entries of many events; harmless for those that are there already. */
-export async function recordHistories(history: HistoryModel, events: readonly AnyEvent[]): Promise<void> {
-  const entries = events.flatMap((event) => entryOf(event) ?? []);
-  if (entries.length > 0) await history.insertMany(entries, { ordered: false }).catch(ignoreDuplicateKey);
+async function insertAll(history: HistoryModel, entries: HistoryEntry[]): Promise<(undefined | Error)[]> {
+  const failures = await insertEach(history.collection, entries);
+  return failures.map((error) => (isDuplicateKey(error) ? undefined : error));
 }
 
 /** The latest entries of a task, oldest first: those stored, and those that still wait in the task's outbox. */

@@ -1,5 +1,5 @@
+import type { AnyEvent } from '@claude-cli/shared/events';
 import type { Context } from '../context.ts';
-import { recordHistory } from './history.ts';
 
 /** Tasks with untold events that one call looks at: usually there are hardly any. */
 const maxTasks = 5_000;
@@ -14,7 +14,7 @@ export async function recordWaiting(ctx: Context, session_id: string, since: Dat
     .limit(maxTasks)
     .lean()
     .cursor({ batchSize: 200 });
-  for await (const { outbox } of waiting) {
-    for (const event of outbox) if (event.session_id === session_id) await recordHistory(ctx.history, event);
-  }
+  const events: AnyEvent[] = [];
+  for await (const { outbox } of waiting) events.push(...outbox.filter((event) => event.session_id === session_id));
+  await Promise.all(events.map((event) => ctx.recorder.record(event)));
 }

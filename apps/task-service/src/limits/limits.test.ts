@@ -1,5 +1,6 @@
 import { newId } from '@claude-cli/shared/ids';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { endedExecution } from '../testing/ended-execution.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { newTask } from '../testing/requests.ts';
 import { storedOutput } from './stored-output.ts';
@@ -39,6 +40,35 @@ describe('a project', () => {
     await create(project_id);
   });
 
+  test('is not counted for each task when it is large, and holds exactly as many as it may nevertheless', async () => {
+    const { ctx } = platform;
+    const project_id = await newProject({ max_tasks: 150 });
+    const others = Array.from({ length: 110 }, () => ({ _id: newId(), project_id, deleted_at: null }));
+    await ctx.tasks.collection.insertMany(others as never[]);
+    const count = jest.spyOn(ctx.tasks, 'countDocuments');
+    await create(project_id);
+    for (let n = 0; n < 10; n++) await create(project_id);
+    expect(count).toHaveBeenCalledTimes(1);
+    const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => create(project_id)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(29);
+    count.mockRestore();
+    expect(await ctx.tasks.countDocuments({ project_id, deleted_at: null })).toBe(150);
+    await ctx.tasks.collection.updateOne({ _id: others[0]?._id } as never, { $set: { deleted_at: new Date() } });
+    await create(project_id);
+    await expect(create(project_id)).rejects.toMatchObject(exceeded);
+  });
+
+  test('is counted anew when what is known of it is old, or from a clock that is wrong', async () => {
+    const { ctx } = platform;
+    const project_id = await newProject({ max_tasks: 1 });
+    await create(project_id);
+    for (const age of [61_000, -60_000]) {
+      const counted = { tasks: 0, reserved: 1_000, at: new Date(Date.now() - age) };
+      await ctx.usage.updateOne({ _id: project_id }, { $set: { counted } });
+      await expect(create(project_id)).rejects.toMatchObject(exceeded);
+    }
+  });
+
   test('waits for those who are about to take its last room, and forgets those who died over it', async () => {
     const { ctx } = platform;
     const project_id = await newProject({ max_tasks: 1 });
@@ -54,23 +84,8 @@ describe('a project', () => {
     await create(project_id);
   });
 
-  const ended = async (project_id: string, output_bytes: number, finished_at: Date) => {
-    const template = {
-      task_id: newId(),
-      project_id,
-      requested_by: 'u',
-      status: 'completed' as const,
-      priority: 'normal' as const,
-      rank: 1,
-      run_number: 1,
-      attempt: 1,
-      max_attempts: 1,
-      timeout_ms: 1,
-      generation: 1,
-      queued_at: finished_at,
-    };
-    await platform.ctx.executions.insertOne({ ...template, _id: newId(), output_bytes, finished_at });
-  };
+  const ended = (project_id: string, output_bytes: number, finished_at: Date) =>
+    platform.ctx.executions.insertOne(endedExecution(project_id, finished_at, output_bytes));
 
   test('runs nothing more once its executions have stored as much output as it may', async () => {
     const { tasks, admin } = platform;

@@ -32,12 +32,42 @@ export async function settledSums<Name extends string>(
   measure: Measure<Name>,
   now = new Date(),
 ): Promise<Totals<Name>> {
-  const usage = await ctx.usage.findOne({ _id: project_id }, { [measure.kept]: 1 }).lean<ProjectUsage>();
-  const kept = (usage?.[measure.kept] ?? undefined) as Sums<Name> | undefined;
-  const from = kept?.until ?? new Date(0);
-  const { count, ...since } = await added(ctx, project_id, measure, { $gt: from });
-  if (count >= moveOnAt) await moveOn(ctx, project_id, measure, kept, new Date(now.getTime() - settledAfterMs));
-  return together(measure, kept, since as unknown as Totals<Name>);
+  const state = await stateOf(ctx, project_id, measure);
+  const { count, ...since } = await added(ctx, project_id, measure, { $gt: state.from });
+  if (count >= moveOnAt) await moveOn(ctx, project_id, measure, state, new Date(now.getTime() - settledAfterMs));
+  return together(measure, state.kept, since as unknown as Totals<Name>);
+}
+
+/**
+ * Keep the sums over what ended up to a moment at least, which then no longer depend on those executions.
+ * @throws Error when others changed them all the while
+ */
+export async function keepSums(ctx: Context, project_id: string, measure: Measure<string>, until: Date): Promise<void> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const state = await stateOf(ctx, project_id, measure);
+    if (state.kept && state.kept.until >= until) return;
+    await moveOn(ctx, project_id, measure, state, until);
+  }
+  throw new Error('the sums of a project could not be kept');
+}
+
+/** What is known of a sum before anything is added up. */
+interface State<Name extends string> {
+  kept: Sums<Name> | undefined;
+  counted_from: Date | null;
+  /** What ended after it is to be added up. */
+  from: Date;
+}
+
+async function stateOf<Name extends string>(
+  { usage }: Context,
+  project_id: string,
+  { kept: name }: Measure<Name>,
+): Promise<State<Name>> {
+  const found = await usage.findOne({ _id: project_id }, { [name]: 1, counted_from: 1 }).lean<ProjectUsage>();
+  const kept = (found?.[name] ?? undefined) as Sums<Name> | undefined;
+  const counted_from = found?.counted_from ?? null;
+  return { kept, counted_from, from: kept?.until ?? counted_from ?? new Date(0) };
 }
 
 async function added<Name extends string>(
@@ -68,14 +98,14 @@ async function moveOn<Name extends string>(
   ctx: Context,
   project_id: string,
   measure: Measure<Name>,
-  kept: Sums<Name> | undefined,
+  { kept, counted_from, from }: State<Name>,
   until: Date,
 ): Promise<void> {
-  const from = kept?.until ?? new Date(0);
   if (until <= from) return;
   const since = await added(ctx, project_id, measure, { $gt: from, $lte: until });
   const moved = { until, ...together(measure, kept, since) };
-  const unmoved = kept ? { [`${measure.kept}.until`]: kept.until } : { [measure.kept]: null };
+  const same = kept ? { [`${measure.kept}.until`]: kept.until } : { [measure.kept]: null };
+  const unmoved = { ...same, counted_from };
   await ctx.usage
     .updateOne({ _id: project_id, ...unmoved }, { $set: { [measure.kept]: moved } }, { upsert: !kept })
     .catch((error) => {

@@ -43,7 +43,11 @@ async function moveTask(ctx: Context, task_id: string, priority: Priority, call:
   }
   if (execution.priority === priority) return;
   await requireRoom(ctx, priority);
-  const moved = await move(ctx, execution, priority);
+  const { sizes } = ctx.queues;
+  const isReady = execution.waiting_for === 'turn';
+  const moved = await sizes.adding(priority, isReady, () => move(ctx, execution, priority));
+  // One that had just left its queue has not come into the other.
+  sizes.left(moved ? execution.priority : priority, isReady);
   if (moved) void ctx.executionOutbox.flush(moved);
   else throw new PlatformError('RESOURCE_CONFLICT', 'The execution of the task has just left its queue', { task_id });
 }

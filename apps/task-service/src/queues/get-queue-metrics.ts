@@ -8,7 +8,7 @@ import type { Slice } from './summarize.ts';
 import { type QueueTallies, sumOf, toProto, totalOf } from './tally.ts';
 
 /** Times that can be asked for: how many buckets of how many seconds. */
-export const periods = {
+const periods = {
   '1h': { buckets: 12, seconds: fiveMinutes },
   '24h': { buckets: 24, seconds: hour },
   '7d': { buckets: 28, seconds: 6 * hour },

@@ -20,16 +20,24 @@ export interface Overview {
 const runningSample = 200;
 const day = 24 * hour;
 
-const key = 'overview';
+/** The only key of what is remembered. */
+export const key = 'overview';
 
 /** The overview, at most a second old, because many ask again and again. */
 export function recentOverview(ctx: Context): Promise<Overview> {
   return ctx.queues.overviews.get(key, () => overviewOf(ctx));
 }
 
+/** The same for forecasts: nobody waits for it, except for the first; up to some seconds old. */
+export function forecastOverview(ctx: Context): Promise<Overview> {
+  return ctx.queues.forecasts.get(key, () => recentOverview(ctx));
+}
+
 /** Look anew the next time, because the caller changed something and will want to see it. */
-export function forgetOverview(ctx: Context): void {
-  ctx.queues.overviews.delete(key);
+export function forgetOverview({ queues }: Context): void {
+  queues.overviews.delete(key);
+  queues.forecasts.delete(key);
+  queues.sizes.forget();
 }
 
 /** Look at the queues. Everything is counted by indexes, and the past comes from rollups. */

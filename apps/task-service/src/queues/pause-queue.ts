@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { PauseQueueRequest, QueueState as QueueStateMessage } from '@claude-cli/proto/platform/v1/queues';
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { newEvent } from '@claude-cli/shared/events';
@@ -7,8 +8,10 @@ import type { Context } from '../context.ts';
 import { rankOf } from '../executions/execution.ts';
 import { forgetOverview } from './overview.ts';
 import { nameOf, priorityOf } from './queue-name.ts';
-import { queueNotFound, toProto } from './queue-state.ts';
+import { openForMs, queueNotFound, toProto } from './queue-state.ts';
 
+/** How long nobody takes the queue to be open any more, in milliseconds: more than enough for a timer that is early. */
+const closedAfterMs = openForMs * 1.5;
 /** Looks for executions without a fence. One is enough unless some move within the index while they are looked for. */
 const maxPasses = 5;
 
@@ -30,6 +33,7 @@ export async function pauseQueue(ctx: Context, request: PauseQueueRequest, call:
   );
   void ctx.queues.outbox.flush(document);
   // Also when nothing changed: the call that paused it may have died before this.
+  await setTimeout(closedAfterMs);
   await fenceOff(ctx, priority, document.version);
   forgetOverview(ctx);
   return toProto(document);

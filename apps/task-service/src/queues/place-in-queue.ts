@@ -2,8 +2,8 @@ import { priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
 import { type Execution, rankOf } from '../executions/execution.ts';
 import { placeOf, waitOf } from './forecast.ts';
-import { recentOverview } from './overview.ts';
-import { byPriority } from './queue-name.ts';
+import { forecastOverview } from './overview.ts';
+import { byName, byPriority, nameOf } from './queue-name.ts';
 
 /** Where an execution stands, and when its turn should come. */
 export interface PlaceInQueue {
@@ -18,30 +18,15 @@ export interface PlaceInQueue {
  * the time is the one as if it were resumed now; one that has no place yet is counted behind all others.
  */
 export async function placeInQueue(ctx: Context, execution: Execution): Promise<PlaceInQueue> {
-  const { priority, fair_at = null, _id } = execution;
-  const { executions, queues, config } = ctx;
-  const ready = (rank: number) => ({ status: 'queued' as const, rank, waiting_for: 'turn' as const });
-  const count = (filter: object) => executions.countDocuments(filter, { limit: config.QUEUE_LIMIT });
-  const mine = ready(rankOf(priority));
-  const earlier =
-    fair_at === null
-      ? [mine]
-      : [
-          { ...mine, fair_at: { $lt: fair_at } },
-          { ...mine, fair_at, _id: { $lt: _id } },
-        ];
-  const [ahead, counts, states, { outlook }] = await Promise.all([
-    Promise.all(earlier.map(count)),
-    Promise.all(priorities.map((other) => (other === priority ? 0 : count(ready(rankOf(other)))))),
-    queues.states.find({ _id: { $in: priorities } }, { paused: 1 }).lean(),
-    recentOverview(ctx),
+  const { priority } = execution;
+  const { sizes, places } = ctx.queues;
+  const [ahead, ready, { status, outlook }] = await Promise.all([
+    places.ahead(execution),
+    Promise.all(priorities.map((other) => (other === priority ? 0 : sizes.ready(other)))),
+    forecastOverview(ctx),
   ]);
-  const paused = new Set(states.filter((state) => state.paused).map((state) => state._id));
-  const waiting = byPriority((other) => (paused.has(other) ? 0 : (counts[rankOf(other)] ?? 0)));
-  const position = placeOf(
-    priority,
-    ahead.reduce((sum, each) => sum + each, 0),
-    waiting,
-  );
+  const queues = status.queues ?? byName(() => undefined);
+  const waiting = byPriority((other) => (queues[nameOf(other)]?.paused ? 0 : (ready[rankOf(other)] ?? 0)));
+  const position = placeOf(priority, ahead, waiting);
   return { position, estimatedStart: new Date(Date.now() + waitOf(position, outlook)) };
 }

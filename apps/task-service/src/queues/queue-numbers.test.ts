@@ -1,12 +1,13 @@
 import { newId } from '@claude-cli/shared/ids';
 import { planOf, sortsByItself } from '@claude-cli/shared/testing/plan';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Context } from '../context.ts';
-import { type Execution, executionModel, rankOf } from '../executions/execution.ts';
+import { type Execution, rankOf } from '../executions/execution.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { undisturbed } from '../testing/undisturbed.ts';
+import { countFinished, getQueueLoad } from './get-queue-load.ts';
 import { metricsOf, type Period } from './get-queue-metrics.ts';
 import { forgetOverview, overviewOf } from './overview.ts';
-import { openQueues } from './queues.ts';
 import { fiveMinutes, floorTo, hour, rollUp } from './rollups.ts';
 
 const minute = 60_000;
@@ -22,14 +23,9 @@ describe('numbers of the queues', () => {
   beforeAll(async () => {
     platform = await startTestPlatform();
   });
-  // A database of its own for each test, which the timers of the service leave alone: here it is what time we say.
+  // It is what time we say here.
   beforeEach(async () => {
-    const { db } = platform.ctx.executions;
-    const connection = db.useDb(`${db.name}_${newId()}`);
-    const executions = executionModel(connection);
-    await executions.init();
-    const queues = await openQueues(connection, async () => {}, platform.ctx.log);
-    ctx = { ...platform.ctx, executions, queues };
+    ctx = await undisturbed(platform.ctx);
   });
   afterAll(async () => {
     await platform?.[Symbol.asyncDispose]();
@@ -160,6 +156,21 @@ describe('numbers of the queues', () => {
     expect(await workers()).toEqual({ active: 0, idle: 0, total: 0 });
     const broken = executions.reportRunner({ runner_id, slots: -1, leaving: false }, runner);
     await expect(broken).rejects.toMatchObject({ code: 'VALIDATION_ERROR', details: { field: 'slots' } });
+  });
+
+  test('of the load are what waits and what ended in the last minute, counted once for all who ask', async () => {
+    await make({ ago: 0.5, waited: 1, ran: 2 });
+    await make({ ago: 0.5, waited: 1, ran: 2, status: 'failed' });
+    await make({ ago: 0.5, waited: 1, ran: 2, status: 'timed_out' });
+    await make({ ago: 0.5, ran: 2, status: 'cancelled' });
+    await make({ ago: 2, waited: 1, ran: 2 });
+    for (const priority of ['high', 'low', 'low'] as const) await make({ ago: 0, status: 'queued', priority });
+    expect(await countFinished(ctx, now)).toBe(3);
+    const count = jest.spyOn(ctx.executions, 'countDocuments');
+    const answers = await Promise.all(Array.from({ length: 50 }, () => getQueueLoad(ctx, {})));
+    for (const answer of answers) expect(answer).toMatchObject({ high: 1, normal: 0, low: 2 });
+    expect(count).toHaveBeenCalledTimes(4);
+    count.mockRestore();
   });
 
   test('come from indexes only', async () => {

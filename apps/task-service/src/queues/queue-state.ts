@@ -14,6 +14,13 @@ import { nameOf } from './queue-name.ts';
 // yet. So each pause leaves its version as a fence on everything that waits, before it is answered, and a claim takes an
 // execution only if its fence is not newer than the state that the claim has read. Nothing has to be removed afterwards:
 // claims after the next resume read a newer version.
+//
+// Claims may go by a state that was read up to `openForMs` ago, if it lets executions start. A pause waits longer than that
+// before it leaves its fence: then whoever still goes by an older state found its execution before, so it is fenced off, and
+// what is queued afterwards is found only by those who see the pause.
+
+/** For how long claims take a queue to be open that was read to be so, in milliseconds. */
+export const openForMs = 100;
 
 /** Whether a queue lets executions start. */
 export interface QueueState extends Aggregate<AnyEvent> {
@@ -46,10 +53,14 @@ const schema = new Schema<QueueState>(
 );
 schema.index(...outboxIndex);
 
+/** States of a database. */
+export function queueStateModel(connection: Connection): QueueStateModel {
+  return connection.model<QueueState>('QueueState', schema);
+}
+
 /** The states of a database. Resolves when each queue has one. */
 export async function openQueueStates(connection: Connection): Promise<QueueStateModel> {
-  const states = connection.model<QueueState>('QueueState', schema);
-  await states.init();
+  const states = queueStateModel(connection);
   const first = { paused: false, version: 1, updated_at: new Date() };
   for (const _id of priorities) {
     // Of several replicas that start at once, one makes it.

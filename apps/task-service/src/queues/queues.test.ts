@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { type AnyEvent, type EventType, eventPattern } from '@claude-cli/shared/events';
+import { eventPattern } from '@claude-cli/shared/event-routing';
+import type { AnyEvent, EventType } from '@claude-cli/shared/events';
 import { newId } from '@claude-cli/shared/ids';
 import { startService } from '@claude-cli/shared/service/service';
 import { until } from '@claude-cli/shared/testing/until';
@@ -110,8 +111,8 @@ describe('queues', () => {
     const { slots } = platform.ctx;
     const between = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
-    const takeSlot = slots.updateOne.bind(slots);
-    const stalled = jest.spyOn(slots, 'updateOne').mockImplementationOnce((async (
+    const takeSlot = slots.collection.updateOne.bind(slots.collection);
+    const stalled = jest.spyOn(slots.collection, 'updateOne').mockImplementationOnce((async (
       ...args: Parameters<typeof takeSlot>
     ) => {
       reached.resolve();
@@ -140,7 +141,13 @@ describe('queues', () => {
       const queued = await Promise.all(Array.from({ length: 8 }, async () => runner.execute(await runner.newTask(id))));
       const claims = queued.map(async (_, n) => {
         await setTimeout(n);
-        const request = { priority: 'normal', claim_id: newId(), runner_id: 'racer', no_agents: false };
+        const request = {
+          priority: 'normal',
+          claim_id: newId(),
+          more_claim_ids: [],
+          runner_id: 'racer',
+          no_agents: false,
+        };
         return claimExecution(ctx, request, { ...platform.runner, log: ctx.log });
       });
       await pause();
@@ -152,6 +159,21 @@ describe('queues', () => {
     }
   });
 
+  test('a pause holds for what is queued right after it, although the queue was open a moment before', async () => {
+    await runner.run(await runner.newTask());
+    await pause();
+    const request = {
+      priority: 'normal',
+      claim_id: newId(),
+      more_claim_ids: [],
+      runner_id: 'runner-1',
+      no_agents: false,
+    };
+    await queueTasks(1);
+    const claim = claimExecution(platform.ctx, request, { ...platform.runner, log: platform.ctx.log });
+    expect(await claim).toEqual({ verdict: 'none', more: [] });
+  });
+
   test('a pause holds over a restart', async () => {
     await queueTasks(1);
     await pause('normal_priority', 'Overnight');
@@ -159,8 +181,14 @@ describe('queues', () => {
     const { status } = await recentOverview(restarted.ctx);
     expect(status.queues?.normal_priority).toMatchObject({ size: 1, paused: true, pause_reason: 'Overnight' });
     const call = { ...platform.runner, log: restarted.ctx.log };
-    const request = { priority: 'normal', claim_id: newId(), runner_id: 'runner-1', no_agents: false };
-    expect(await claimExecution(restarted.ctx, request, call)).toEqual({ verdict: 'none' });
+    const request = {
+      priority: 'normal',
+      claim_id: newId(),
+      more_claim_ids: [],
+      runner_id: 'runner-1',
+      no_agents: false,
+    };
+    expect(await claimExecution(restarted.ctx, request, call)).toEqual({ verdict: 'none', more: [] });
   });
 
   test('clearing must be confirmed, cancels what waits with its tasks, and leaves what runs and other queues', async () => {

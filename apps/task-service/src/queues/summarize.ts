@@ -1,4 +1,4 @@
-import { priorities } from '@claude-cli/shared/amqp/topology';
+import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import { inParallel } from '@claude-cli/shared/in-parallel';
 import { type ExecutionModel, rankOf } from '../executions/execution.ts';
 import { byPriority } from './queue-name.ts';
@@ -14,6 +14,8 @@ export interface Slice {
 
 /** Slices whose queued executions are counted at once. */
 const parallelCounts = 4;
+/** Of more slices than these it is looked first when the first execution was queued: those before are not counted one by one. */
+const fewSlices = 4;
 
 /**
  * Summarize the executions that were queued or ended in a stretch of time, in slices of the given length. Those that were
@@ -30,9 +32,11 @@ export async function summarize(
   const starts = Array.from({ length: count }, (_, index) => start.getTime() + index * length);
   const builders = starts.map(() => byPriority(() => new TallyBuilder()));
 
+  const firsts = count > fewSlices ? await firstQueued(executions, start) : byPriority(() => start.getTime());
   const countQueued = inParallel([...starts.entries()], parallelCounts, async ([index, from]) => {
     const within = { $gte: new Date(from), $lt: new Date(Math.min(from + length, end.getTime())) };
     for (const priority of priorities) {
+      if (firsts[priority] >= from + length) continue;
       const queued = await executions.countDocuments({ rank: rankOf(priority), queued_at: within });
       builders[index]?.[priority].addQueued(queued);
     }
@@ -54,4 +58,17 @@ export async function summarize(
     seconds,
     queues: byPriority((priority) => builder[priority].build()),
   }));
+}
+
+/** When the first execution of each queue was queued since a time; Infinity where none was. */
+async function firstQueued(executions: ExecutionModel, since: Date): Promise<Record<Priority, number>> {
+  const found = await Promise.all(
+    priorities.map((priority) =>
+      executions
+        .findOne({ rank: rankOf(priority), queued_at: { $gte: since } }, { queued_at: 1 })
+        .sort({ queued_at: 1 })
+        .lean(),
+    ),
+  );
+  return byPriority((priority) => found[rankOf(priority)]?.queued_at.getTime() ?? Number.POSITIVE_INFINITY);
 }

@@ -3,6 +3,7 @@ import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
 import type { Context } from '../context.ts';
 import { usualTimeoutMs } from '../executions/execute-task.ts';
+import { nextRunNumber } from '../executions/next-run-number.ts';
 import { queueExecution } from '../executions/queue-execution.ts';
 import { requireOutputRoom } from '../limits/stored-output.ts';
 import { findTaskToChange } from '../tasks/find-task.ts';
@@ -24,14 +25,17 @@ export async function queueScheduled(
   const { task, access } = await findTaskToChange(ctx, task_id, call);
   // Somebody has run it since its time came. News of this run would be taken for older.
   if (task.latest_run && task.latest_run.execution_id > execution_id) throw taskAlreadyRunning(task_id);
-  await requireOutputRoom(ctx, task.project_id, access.resource_limits?.storage_limit);
+  const [run_number] = await Promise.all([
+    nextRunNumber(ctx, task),
+    requireOutputRoom(ctx, task.project_id, access.resource_limits?.storage_limit),
+  ]);
   await queueExecution(ctx, task, {
     _id: execution_id,
     requested_by: set_by,
     priority,
     timeout_ms: usualTimeoutMs,
     max_attempts: 1,
-    run_number: 1 + (await ctx.executions.countDocuments({ task_id })),
+    run_number,
   });
 }
 

@@ -2,6 +2,7 @@ import { isOutage } from '@claude-cli/shared/amqp/retries';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
 import { inParallel } from '@claude-cli/shared/in-parallel';
+import { inSpan } from '@claude-cli/shared/telemetry/tracing';
 import type { Context } from '../context.ts';
 import type { Task } from '../tasks/task.ts';
 import { queueScheduled } from './queue-scheduled.ts';
@@ -91,7 +92,9 @@ async function refusal(
   { execution_id }: PendingRun,
 ): Promise<string | undefined> {
   try {
-    await queueScheduled(ctx, task_id, schedule, execution_id);
+    await inSpan('run schedule', { root: true, links: [schedule.traceparent] }, () =>
+      queueScheduled(ctx, task_id, schedule, execution_id),
+    );
     return undefined;
   } catch (thrown) {
     const error = PlatformError.from(thrown);

@@ -1,6 +1,7 @@
 import type { NewTaskSchedule, TaskSchedule } from '@claude-cli/proto/platform/v1/tasks';
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { invalidField } from '@claude-cli/shared/errors';
+import { traced } from '@claude-cli/shared/telemetry/tracing';
 import { Cron } from 'croner';
 
 /** A run whose time has come and that is being queued. */
@@ -25,6 +26,8 @@ export interface StoredSchedule {
   pending?: PendingRun;
   missed_at: Date | null;
   missed_reason: string | null;
+  /** Where in a trace it was set; absent where none is recorded. */
+  traceparent?: string;
 }
 
 /** What a schedule is asked to be, as histories tell it. */
@@ -45,7 +48,7 @@ export function newSchedule(given: NewTaskSchedule, set_by: string, now = new Da
   if (!next_run_at) throw invalidCron('such a time never comes');
   requireGaps(cron);
   const terms = { cron, timezone, priority: given.priority ?? 'normal', set_by };
-  return { ...terms, next_run_at, missed_at: null, missed_reason: null };
+  return { ...terms, next_run_at, missed_at: null, missed_reason: null, ...traced() };
 }
 
 /** A schedule that was valid once, from now on. */

@@ -61,7 +61,7 @@ class Copy {
   }
 
   /** @param originals ids of the tasks that have copies: dependencies on others are left out */
-  taskOf(task: Task, originals: ReadonlySet<string>): Task {
+  taskOf({ awaited: _of_original, ...task }: Task, originals: ReadonlySet<string>): Task {
     const created_at = new Date(this.#firstAt + this.count++);
     return {
       ...task,

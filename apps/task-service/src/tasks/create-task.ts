@@ -1,8 +1,8 @@
 import type { CreateTaskRequest, Task as TaskMessage } from '@claude-cli/proto/platform/v1/tasks';
+import { idForNew, madeBefore } from '@claude-cli/shared/creation';
 import { parseDuration } from '@claude-cli/shared/duration';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
-import { newId } from '@claude-cli/shared/ids';
 import { defaultLimits } from '@claude-cli/shared/limits';
 import type { Context } from '../context.ts';
 import { requireDependedTasks, wantedDependencies } from '../dependencies/wanted-dependencies.ts';
@@ -16,7 +16,9 @@ import { factsOf, type Task, toProto } from './task.ts';
 export async function createTask(ctx: Context, request: CreateTaskRequest, call: Call): Promise<TaskMessage> {
   const { project_id } = request;
   const access = await ctx.access.checkWrite(project_id, call);
-  const task = newTask(request, call.caller.user_id);
+  const made = await madeBefore(call, (_id) => ctx.tasks.findOne({ _id, created_by: call.caller.user_id }).lean());
+  if (made) return toProto(made);
+  const task = newTask(request, call);
   // Nothing can depend on a task that is not there yet, so its dependencies cannot close a cycle.
   await Promise.all([
     requireDependedTasks(ctx, { ...task, dependencies: [] }, task.dependencies),
@@ -37,11 +39,12 @@ export function initialDataOf({ title, status, priority, assigned_to }: Task): R
   return { title, status, priority, assigned_to };
 }
 
-function newTask(request: CreateTaskRequest, user_id: string): Task {
+function newTask(request: CreateTaskRequest, call: Call): Task {
+  const { user_id } = call.caller;
   const now = new Date();
   const { title, description = '', estimated_duration } = request;
   return {
-    _id: newId(),
+    _id: idForNew(call),
     title,
     description,
     project_id: request.project_id,

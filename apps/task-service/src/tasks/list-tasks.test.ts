@@ -1,6 +1,6 @@
 import type { ListTasksRequest } from '@claude-cli/proto/platform/v1/tasks';
 import { newId } from '@claude-cli/shared/ids';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { filterOf, pageOf } from './list-tasks.ts';
 import { searchableOf } from './searchable.ts';
@@ -171,6 +171,26 @@ describe('lists of tasks', () => {
     const more = [stored(id, {}, 1), stored(id, { status: 'running' }, 1)];
     await ctx.tasks.collection.insertMany(more as never[]);
     expect(await counts()).toMatchObject({ total_tasks: 1_002, pending_tasks: 1_001, running_tasks: 1 });
+  });
+
+  test('a project with more than a few tasks is counted by indexes alone, and its mean duration is remembered', async () => {
+    const { projects, tasks, admin, ctx } = platform;
+    const { id } = await projects.createProject({ name: 'Busy' }, admin);
+    const add = (count: number, actual_duration_ms: number) => {
+      const ended = { status: 'completed', completed_at: day(1), actual_duration_ms } as const;
+      return ctx.tasks.collection.insertMany(Array.from({ length: count }, (_, n) => stored(id, ended, n)) as never[]);
+    };
+    const statistics = async () => (await tasks.getProjectStatistics({ project_ids: [id] }, admin)).statistics[id];
+    await add(50, 60_000);
+    expect(await statistics()).toMatchObject({ completed_tasks: 50, average_task_duration: '00:01:00' });
+    await add(51, 120_000);
+    const read = jest.spyOn(ctx.tasks, 'aggregate');
+    for (let n = 0; n < 3; n++) {
+      expect(await statistics()).toMatchObject({ completed_tasks: 101, average_task_duration: '00:01:30' });
+    }
+    expect(read).toHaveBeenCalledTimes(1);
+    read.mockRestore();
+    await ctx.tasks.collection.deleteMany({ project_id: id });
   });
 
   test('tasks of an earlier version are found and sorted once they are upgraded', async () => {

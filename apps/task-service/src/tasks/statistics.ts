@@ -17,19 +17,23 @@ import { endedIndex, type TaskModel } from './task.ts';
 /** How many tasks a project has of each status. */
 type Counts = Partial<Record<Task_Status, number>>;
 
-/** Tasks up to which those of several projects are counted by one query, which reads each; others by indexes alone. */
-const groupedUpTo = 5_000;
+/** Tasks of each project, and in all, up to which they are counted by one query, which reads each; others by indexes alone. */
+const groupedUpTo = { each: 100, all: 5_000 } as const;
 /** Completed tasks, the latest, of which the mean duration is told. */
 const averaged = 1_000;
+/** Tasks up to which a mean is made each time; one of more, which reads all of them, is remembered like counts. */
+const averagedAnewUpTo = 50;
 /** Counts that are asked for at once. */
 const width = 10;
 
 const large = new WeakMap<TaskModel, Recent<Counts>>();
+const means = new WeakMap<TaskModel, Recent<Mean>>();
 
 /**
  * Counts of tasks by project. Those of a project with more than 1,000 tasks are made once in 5 seconds and can be 10
  * seconds old, except for that of running tasks: counting takes the longer the more there are, and a list of projects
- * asks for 100 of them at once. A mean duration and the use of the agent are told when a single project is asked for.
+ * asks for 100 of them at once. A mean duration and the use of the agent are told when a single project is asked for; the
+ * mean of more than 50 tasks is remembered for as long.
  */
 export async function getProjectStatistics(
   ctx: Context,
@@ -66,7 +70,8 @@ async function count(tasks: TaskModel, project_ids: string[]): Promise<Map<strin
   const counted = new Map<string, Counts>(project_ids.map((id) => [id, {}]));
   if (project_ids.length === 0) return counted;
   const present = { project_id: { $in: project_ids }, deleted_at: null };
-  const few = (await tasks.countDocuments(present, { limit: groupedUpTo + 1 })) <= groupedUpTo;
+  const most = Math.min(groupedUpTo.each * project_ids.length, groupedUpTo.all);
+  const few = (await tasks.countDocuments(present, { limit: most + 1 })) <= most;
   const pairs = few
     ? await groups(tasks, project_ids)
     : project_ids.flatMap((project_id) => Object.values(Task_Status).map((status) => ({ project_id, status })));
@@ -92,20 +97,38 @@ async function groups(tasks: TaskModel, project_ids: string[]): Promise<Group[]>
 }
 
 async function detailsOf(ctx: Context, project_id: string): Promise<Partial<ProjectDetailStatistics>> {
-  const [average, use] = await Promise.all([averageDuration(ctx.tasks, project_id), agentUse(ctx, project_id)]);
-  return { average_task_duration: average === undefined ? undefined : formatDuration(average), ...use };
+  const [{ duration_ms }, use] = await Promise.all([recentMean(ctx.tasks, project_id), agentUse(ctx, project_id)]);
+  return { average_task_duration: duration_ms === null ? undefined : formatDuration(duration_ms), ...use };
 }
 
-async function averageDuration(tasks: TaskModel, project_id: string): Promise<number | undefined> {
+/** The mean duration of tasks, and how many they are. */
+interface Mean {
+  duration_ms: number | null;
+  of: number;
+}
+
+async function recentMean(tasks: TaskModel, project_id: string): Promise<Mean> {
+  const known = means.get(tasks) ?? new Recent<Mean>(rememberedCounts);
+  means.set(tasks, known);
+  const isKnown = known.has(project_id);
+  const from = performance.now();
+  const make = () => meanDuration(tasks, project_id);
+  const mean = await (isKnown ? known.get(project_id, make) : make());
+  if (mean.of <= averagedAnewUpTo) known.delete(project_id);
+  else if (!isKnown) known.set(project_id, mean, performance.now() - from);
+  return mean;
+}
+
+async function meanDuration(tasks: TaskModel, project_id: string): Promise<Mean> {
   const [latest] = await tasks
-    .aggregate<{ duration_ms: number | null }>([
+    .aggregate<Mean>([
       { $match: { project_id, deleted_at: null, status: 'completed' } },
       { $sort: { completed_at: -1 } },
       { $limit: averaged },
-      { $group: { _id: null, duration_ms: { $avg: '$actual_duration_ms' } } },
+      { $group: { _id: null, duration_ms: { $avg: '$actual_duration_ms' }, of: { $sum: 1 } } },
     ])
     .hint(endedIndex);
-  return latest?.duration_ms ?? undefined;
+  return latest ?? { duration_ms: null, of: 0 };
 }
 
 const sum = (counts: Counts) => Object.values(counts).reduce((total, count) => total + count, 0);

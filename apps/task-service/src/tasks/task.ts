@@ -29,6 +29,8 @@ export interface DependencyClaim {
 /** The execution whose news a task took last: older news is void. */
 export interface LatestRun {
   execution_id: string;
+  /** See Execution. Absent where an earlier version stored it. */
+  run_number?: number;
   generation: number;
   ended: boolean;
 }
@@ -54,12 +56,26 @@ export interface Task extends Aggregate<AnyEvent> {
   dependencies: StoredDependency[];
   claimed_dependencies: DependencyClaim | null;
   latest_run: LatestRun | null;
+  /** Executions of other tasks have waited for it, so some may still do; absent: none has. See wait-for-dependencies.ts. */
+  awaited?: true;
   /** When it is executed by itself; null: only when somebody asks for it. */
   schedule: StoredSchedule | null;
   /** What it is found and sorted by, see searchable.ts. */
   terms: string[];
   term_texts: Record<string, string>;
   title_key: string;
+}
+
+/** What can be long in a task and says nothing about how it is doing. */
+export const longFields = ['description', 'metadata', 'terms', 'term_texts'] as const;
+
+/** A task without what can be long in it. */
+export type BriefTask = Omit<Task, (typeof longFields)[number]>;
+
+/** What is not long in a task, and nothing of its outbox. */
+export function brief(task: BriefTask & Partial<Task>): BriefTask {
+  const { description, metadata, terms, term_texts, ...rest } = task;
+  return { ...rest, outbox: [] };
 }
 
 /** Labels that a task may have. */
@@ -94,6 +110,7 @@ const schema = new Schema<Task>(
     dependencies: { type: [Schema.Types.Mixed], default: [] } as never,
     claimed_dependencies: { type: Schema.Types.Mixed, default: null },
     latest_run: { type: Schema.Types.Mixed, default: null },
+    awaited: { type: Boolean },
     schedule: { type: Schema.Types.Mixed, default: null },
     terms: { type: [String], required: true },
     term_texts: { type: Schema.Types.Mixed, required: true },
@@ -151,7 +168,7 @@ export function requireTransition(from: Task_Status, to: Task_Status): void {
 }
 
 /** What else changes with a status. */
-export function withStatus(task: Task, status: Task_Status, now = new Date()): Partial<Task> {
+export function withStatus(task: BriefTask, status: Task_Status, now = new Date()): Partial<Task> {
   if (status === task.status) return {};
   if (status === 'pending')
     return { status, started_at: null, completed_at: null, actual_duration_ms: null, progress_percentage: 0 };
@@ -172,7 +189,7 @@ export function taskAlreadyRunning(task_id: string): PlatformError {
 }
 
 /** What events tell about a task as it is after the change. */
-export function factsOf(task: Task, changes: Change[], updated_at = task.updated_at): TaskFacts {
+export function factsOf(task: BriefTask, changes: Change[], updated_at = task.updated_at): TaskFacts {
   const { _id: task_id, title, status, progress_percentage } = task;
   return { task_id, title, status, progress_percentage, updated_at: updated_at.toISOString(), changes };
 }

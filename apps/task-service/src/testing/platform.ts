@@ -1,3 +1,4 @@
+import { database as projectDatabase } from '@claude-cli/project-service/database';
 import { projectService } from '@claude-cli/project-service/service';
 import { AnalyticsServiceService } from '@claude-cli/proto/platform/v1/analytics';
 import { AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
@@ -13,7 +14,10 @@ import { newId } from '@claude-cli/shared/ids';
 import { startService } from '@claude-cli/shared/service/service';
 import { testEnvironment } from '@claude-cli/shared/testing/environment';
 import { freePort } from '@claude-cli/shared/testing/free-port';
+import { migrated } from '@claude-cli/shared/testing/migrated';
+import { testTrust } from '@claude-cli/shared/testing/trust';
 import type { Context } from '../context.ts';
+import { database } from '../database.ts';
 import { taskService } from '../service.ts';
 
 /** task-service and project-service, running in this process on a store and a broker of their own. */
@@ -38,18 +42,22 @@ export function someone(role: Role = 'developer'): Origin {
   return { caller: { user_id: newId(), role, permissions: permissionsOf[role] }, requestId: newId() };
 }
 
-/** Start both services. */
-export async function startTestPlatform(settings: Record<string, string> = {}): Promise<TestPlatform> {
+/** Start both services. @param service task-service, or less of it */
+export async function startTestPlatform(
+  settings: Record<string, string> = {},
+  service = taskService,
+): Promise<TestPlatform> {
   await using stack = new AsyncDisposableStack();
   const { env } = stack.use(testEnvironment(settings));
+  await migrated(env, database, projectDatabase);
   // The two ask each other, so one address has to be known before its service has started.
   const taskPort = await freePort();
   const addressOf = (port: number) => `127.0.0.1:${port}`;
   const projects = stack.use(await startService(projectService, { ...env, TASK_SERVICE_ADDRESS: addressOf(taskPort) }));
   const taskEnv = { ...env, GRPC_PORT: String(taskPort), PROJECT_SERVICE_ADDRESS: addressOf(projects.grpcPort) };
-  const tasks = stack.use(await startService(taskService, taskEnv));
-  const projectChannel = new RpcChannel(addressOf(projects.grpcPort));
-  const taskChannel = new RpcChannel(addressOf(taskPort));
+  const tasks = stack.use(await startService(service, taskEnv));
+  const projectChannel = new RpcChannel(addressOf(projects.grpcPort), testTrust);
+  const taskChannel = new RpcChannel(addressOf(taskPort), testTrust);
   stack.defer(() => {
     projectChannel.close();
     taskChannel.close();

@@ -57,7 +57,10 @@ export async function playRunner(platform: TestPlatform): Promise<PlayedRunner> 
   };
   const takeSoon: PlayedRunner['takeSoon'] = (priority) => until('a token', () => take(priority));
   const claim: PlayedRunner['claim'] = (priority = 'normal', question = {}) => {
-    const asked = { priority, claim_id: newId(), runner_id: 'runner-1', no_agents: false, ...question };
+    const asked = {
+      ...{ priority, claim_id: newId(), more_claim_ids: [], runner_id: 'runner-1', no_agents: false },
+      ...question,
+    };
     return platform.executions.claimExecution(asked, platform.runner, patience);
   };
   const purge = async () => {

@@ -1,0 +1,82 @@
+import { newId } from '@claude-cli/shared/ids';
+import { logCommands, monitored } from '@claude-cli/shared/testing/commands';
+import { until } from '@claude-cli/shared/testing/until';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { taskService, timers } from '../service.ts';
+import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
+
+describe('one call that asks for several executions', () => {
+  let platform: TestPlatform;
+  let runner: PlayedRunner;
+
+  beforeAll(async () => {
+    const quiet = { ...taskService, runs: (taskService.runs ?? []).filter((run) => !timers.includes(run)) };
+    platform = await startTestPlatform({ MONGODB_URI: monitored(process.env.MONGODB_URI ?? '') }, quiet);
+    runner = await playRunner(platform);
+  });
+  beforeEach(() => runner.clear());
+  afterAll(async () => {
+    await runner?.[Symbol.asyncDispose]();
+    await platform?.[Symbol.asyncDispose]();
+  });
+
+  const queue = async (count: number, max_concurrent_tasks = 100) => {
+    const resource_limits = { max_concurrent_tasks };
+    const { id: project } = await platform.projects.createProject({ name: 'Several', resource_limits }, platform.admin);
+    const queued: string[] = [];
+    for (let n = 0; n < count; n++) queued.push((await runner.execute(await runner.newTask(project))).execution_id);
+    return queued;
+  };
+  const ask = async (claim_ids: string[]) => {
+    const [claim_id = '', ...more_claim_ids] = claim_ids;
+    const { verdict, job, more } = await runner.claim('normal', { claim_id, more_claim_ids });
+    return [{ claim_id, verdict, job }, ...more];
+  };
+  const newIds = (count: number) => Array.from({ length: count }, () => newId());
+
+  test('is granted those whose turn it is, one for each question, and the same when it is asked again', async () => {
+    const queued = await queue(5);
+    const claim_ids = newIds(4);
+    const answers = await ask(claim_ids);
+    expect(answers.map(({ claim_id }) => claim_id)).toEqual(claim_ids);
+    const granted = answers.map(({ job }) => job?.execution_id);
+    expect(granted.toSorted()).toEqual(queued.slice(0, 4).toSorted());
+    for (const { claim_id, job } of answers) {
+      const execution = await runner.stored(job?.execution_id ?? '');
+      expect(execution).toMatchObject({ status: 'running', lease: { claim_id }, generation: job?.generation });
+    }
+    const again = await ask(claim_ids);
+    expect(again.map(({ job }) => job?.execution_id)).toEqual(granted);
+    const rest = await ask(newIds(2));
+    expect(rest.map(({ job }) => job?.execution_id).toSorted()).toEqual([queued[4], undefined]);
+  });
+
+  test('is granted no more of a project than it may run', async () => {
+    await queue(6, 3);
+    const answers = await ask(newIds(6));
+    expect(answers.filter(({ verdict }) => verdict === 'granted')).toHaveLength(3);
+    expect(await platform.ctx.executions.countDocuments({ waiting_for: 'project_limit' })).toBe(3);
+  });
+
+  test('asks the database once for what they share', async () => {
+    await queue(8);
+    await until(
+      'all to be told',
+      async () => !(await platform.ctx.executions.exists({ 'outbox.0': { $exists: true } })),
+    );
+    using log = logCommands(platform.ctx.executions.db);
+    const answers = await ask(newIds(8));
+    expect(answers.every(({ verdict }) => verdict === 'granted')).toBe(true);
+    const shared = ['find executions', 'find queue_states', 'find tasks', 'update project_slots'];
+    for (const command of shared) expect(log.commands.filter((each) => each === command).length).toBeLessThanOrEqual(1);
+  });
+
+  test('is refused when its questions are not told apart', async () => {
+    const id = newId();
+    for (const more_claim_ids of [[''], [id], ['x'.repeat(201)], newIds(101)]) {
+      const refused = runner.claim('normal', { claim_id: id, more_claim_ids });
+      await expect(refused).rejects.toMatchObject({ code: 'VALIDATION_ERROR' });
+    }
+  });
+});

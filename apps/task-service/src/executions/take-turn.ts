@@ -1,0 +1,208 @@
+import type { Priority } from '@claude-cli/shared/amqp/topology';
+import { PlatformError } from '@claude-cli/shared/errors';
+import type { Call } from '@claude-cli/shared/grpc/server';
+import { defaultLimits } from '@claude-cli/shared/limits';
+import { isDuplicateKey } from '@claude-cli/shared/mongo';
+import { noteSpan, traceparent } from '@claude-cli/shared/telemetry/tracing';
+import type { Context } from '../context.ts';
+import type { BriefTask } from '../tasks/task.ts';
+import { heldFrom, holdAgents, noteHold } from './agent-hold.ts';
+import type { Head } from './claim-reads.ts';
+import { endExecution, runOf } from './end-execution.ts';
+import { driverOf, type Execution, entry } from './execution.ts';
+import { countClaim } from './metrics.ts';
+import { refuseSlots } from './project-limit.ts';
+import { acquireSlot } from './slots.ts';
+import { announce } from './tokens.ts';
+
+/** Executions that are looked at together when the first could not be had, and how often at most. */
+const looks = { further: 64, most: 4 };
+
+/** A runner's question. */
+export interface Question {
+  priority: Priority;
+  claim_id: string;
+  runner_id: string;
+  no_agents: boolean;
+  no_agents_until: Date | undefined;
+}
+
+/**
+ * What came of looking at an execution: it is the runner's; it cannot be had, and so perhaps others; nothing of the queue
+ * can be had; or the question was answered before.
+ */
+type Outcome = Execution | 'next' | 'paused' | 'asked before';
+
+/**
+ * Let the first one that can be had be the runner's. What cannot be had now is marked with the reason, so that no claim looks at it
+ * again.
+ */
+export async function takeTurn(ctx: Context, question: Question, call: Call): Promise<Execution | undefined> {
+  const { priority } = question;
+  const seen: string[] = [];
+  for (let look = 0; look < looks.most; look++) {
+    const { heads, isAll } = await lookAt(ctx, priority, seen);
+    const outcome = await firstOf(ctx, heads, question, call);
+    if (typeof outcome === 'object') return outcome;
+    if (outcome !== 'next' || isAll) return undefined;
+    seen.push(...heads.map(({ _id }) => _id));
+  }
+  // There may be more: whoever comes next goes on.
+  await announce(ctx, priority);
+  return undefined;
+}
+
+/** Another claim of this process has taken it since it was read. */
+function isTaken({ knownRuns }: Context, { _id, generation }: Head): boolean {
+  return (knownRuns.get(_id)?.generation ?? 0) > generation;
+}
+
+async function lookAt({ claims }: Context, priority: Priority, seen: readonly string[]) {
+  if (seen.length === 0) return claims.first(priority);
+  const heads = await claims.behind(priority, seen, looks.further);
+  return { heads, isAll: heads.length < looks.further };
+}
+
+async function firstOf(ctx: Context, heads: Head[], question: Question, call: Call): Promise<Outcome> {
+  const passed = new Set<string>();
+  for (const head of heads) {
+    // Another claim of this process decides on it: of those that ask at once, each takes one of the first.
+    if (passed.has(head._id) || ctx.claiming.has(head._id) || isTaken(ctx, head)) continue;
+    ctx.claiming.add(head._id);
+    try {
+      const outcome = await tryToTake(ctx, head, question, call, (also) => {
+        const left = heads.filter((other) => also(other) && !ctx.claiming.has(other._id)).map(({ _id }) => _id);
+        for (const id of left) passed.add(id);
+        return [head._id, ...left];
+      });
+      if (outcome !== 'next') return outcome;
+    } finally {
+      ctx.claiming.delete(head._id);
+    }
+  }
+  return 'next';
+}
+
+/** @param passOver names the execution with those that share what stands in its way, which are passed over with it */
+async function tryToTake(
+  ctx: Context,
+  head: Head,
+  question: Question,
+  call: Call,
+  passOver: (also: (other: Head) => boolean) => string[],
+): Promise<Outcome> {
+  const { _id, project_id, task_id, priority } = head;
+  if (head.cancel_request) {
+    // Whoever asked for it died before it was ended.
+    await cancel(ctx, head, null);
+    return 'next';
+  }
+  const held = head.command === null ? await holdOn(ctx, question) : undefined;
+  if (held) {
+    const ids = passOver(({ command }) => command === null);
+    await holdAgents(ctx, ids, held);
+    return 'next';
+  }
+  // The state is asked for after the execution, never before: see queue-state.ts for why a pause then holds.
+  const [queue, limit, task] = await Promise.all([
+    ctx.claims.gate(priority),
+    concurrencyLimit(ctx, head, call),
+    // One that was deleted meanwhile does no harm: whoever deletes a task ends its execution, and so does who tells of the start.
+    ctx.knownTasks.get(_id) ?? ctx.claims.task(task_id),
+  ]);
+  if (queue?.paused) return 'paused';
+  if (limit === 0) return 'next';
+  if (!task) {
+    await cancel(ctx, head, 'The task was deleted');
+    return 'next';
+  }
+  if (!(await acquireSlot(ctx, head, limit))) {
+    const ids = passOver((other) => other.project_id === project_id);
+    await refuseSlots(ctx, project_id, ids, limit);
+    return 'next';
+  }
+  const taken = await take(ctx, head, question, queue?.version ?? 0).catch((error) => {
+    if (!isDuplicateKey(error)) throw error;
+    return 'asked before' as const;
+  });
+  if (taken && taken !== 'asked before') {
+    noteTaken(ctx, taken, task);
+    return taken;
+  }
+  // The slot is the execution's, not the asker's: if another runner was faster, it is in use.
+  const now = await ctx.executions.findById(_id, { status: 1, generation: 1, waiting_for: 1 }).lean();
+  if (now?.status !== 'running') await ctx.slotReleases.passOn(head);
+  if (taken) return taken;
+  const isFenced = now?.status === 'queued' && now.generation === head.generation && now.waiting_for === 'turn';
+  return isFenced ? 'paused' : 'next';
+}
+
+function holdOn(ctx: Context, { no_agents, no_agents_until, runner_id }: Question): Promise<Date | undefined> {
+  return no_agents ? noteHold(ctx, runner_id, no_agents_until) : heldFrom(ctx, runner_id);
+}
+
+/** Of everybody who takes it, one does; and of one question, one is taken. */
+async function take(ctx: Context, head: Head, question: Question, version: number): Promise<Execution | null> {
+  const { _id, generation } = head;
+  const { runner_id, claim_id } = question;
+  const lease = { runner_id, claim_id, expires_at: leaseEnd(ctx) };
+  return driverOf(ctx.executions).findOneAndUpdate(
+    {
+      _id,
+      status: 'queued',
+      waiting_for: 'turn',
+      generation,
+      cancel_request: null,
+      fence: { $not: { $gt: version } },
+    },
+    {
+      $set: { status: 'running', waiting_for: null, started_at: new Date(), lease, due_at: null },
+      $inc: { generation: 1 },
+      $push: { outbox: entry('started', generation + 1) },
+    },
+    { returnDocument: 'after' },
+  );
+}
+
+/** Let the taking be known, with what is known of it. */
+function noteTaken(ctx: Context, taken: Execution, task: BriefTask): void {
+  const { _id, priority, fair_at, queued_at, tried_before } = taken;
+  countClaim(taken);
+  noteSpan('wait in queue', queued_at, { parent: taken.traceparent, links: [traceparent(), tried_before], root: true });
+  if (fair_at !== null) ctx.fair.advance(priority, fair_at);
+  ctx.queues.sizes.left(priority, true);
+  ctx.knownTasks.set(_id, task);
+  ctx.knownRuns.set(_id, runOf(taken));
+  // The runner waits for the answer, which HTTP/2 writes at the end of this turn of the event loop; whom else it concerns does not.
+  setImmediate(() => setImmediate(() => void ctx.executionOutbox.flush(taken)));
+}
+
+/** When a lease ends that starts now. */
+export function leaseEnd({ config }: Context): Date {
+  return new Date(Date.now() + config.EXECUTION_LEASE_MS);
+}
+
+/** The answer to an earlier, equal question may have been lost on its way. */
+export async function grantedBefore(
+  { executions }: Context,
+  { claim_id, runner_id }: Question,
+): Promise<Execution | null> {
+  return executions.findOne({ 'lease.claim_id': claim_id, 'lease.runner_id': runner_id, status: 'running' }).lean();
+}
+
+/** The project's limit; 0, after ending the execution, when the project is gone or archived. */
+async function concurrencyLimit(ctx: Context, waiting: Head, call: Call): Promise<number> {
+  try {
+    const access = await ctx.access.checkWrite(waiting.project_id, call);
+    return access.resource_limits?.max_concurrent_tasks ?? defaultLimits.max_concurrent_tasks;
+  } catch (error) {
+    const { code, message } = PlatformError.from(error);
+    if (code !== 'PROJECT_NOT_FOUND' && code !== 'PROJECT_ARCHIVED') throw error;
+    await cancel(ctx, waiting, message);
+    return 0;
+  }
+}
+
+async function cancel(ctx: Context, waiting: Head, error: string | null): Promise<void> {
+  await endExecution(ctx, waiting, { status: 'cancelled', exit_code: null, error, result: null });
+}
