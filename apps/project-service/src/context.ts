@@ -1,12 +1,21 @@
 import { TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
+import type { Bus } from '@claude-cli/shared/amqp/bus';
 import type { AnyEvent } from '@claude-cli/shared/events';
 import type { RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Logger } from '@claude-cli/shared/logger';
 import { Outbox } from '@claude-cli/shared/outbox';
 import type { BaseContext } from '@claude-cli/shared/service/service';
 import type { Settings } from '@claude-cli/shared/settings';
+import { type AuditRecordModel, auditRecordModel } from './audit/record.ts';
+import { keep } from './audit/write.ts';
+import { database } from './database.ts';
 import { type KeptRequestModel, keptRequestModel } from './idempotency/kept-request.ts';
 import { ensureMaintenance, type MaintenanceModel, maintenanceModel } from './maintenance/maintenance.ts';
+import { type ConcernedReads, openConcernedReads } from './notifications/concerned.ts';
+import { EveryNth } from './notifications/every-nth.ts';
+import { type MarksModel, marksModel } from './notifications/marks.ts';
+import { type NotificationModel, notificationModel } from './notifications/notification.ts';
+import { type NotificationInserts, openNotificationInserts, trimmedAfter } from './notifications/notify.ts';
 import { type ProjectModel, projectModel } from './projects/project.ts';
 import { upgradeProjects } from './projects/upgrade-projects.ts';
 import { recordEvent, type SessionHistoryModel, sessionHistoryModel } from './sessions/history.ts';
@@ -16,7 +25,15 @@ import { upgradeAccounts } from './users/upgrade-accounts.ts';
 import { type UserModel, userModel } from './users/user.ts';
 
 /** Settings of project-service. */
-export const settingNames = ['ADMIN_USERNAME', 'ADMIN_PASSWORD', 'JWT_SECRET', 'JWT_EXPIRES_IN'] as const;
+export const settingNames = [
+  'ADMIN_USERNAME',
+  'ADMIN_PASSWORD',
+  'JWT_SECRET',
+  'JWT_EXPIRES_IN',
+  'NOTIFICATION_TTL_DAYS',
+  'AUDIT_TTL_DAYS',
+  'HISTORY_TTL_DAYS',
+] as const;
 
 type SettingNames = (typeof settingNames)[number];
 
@@ -24,11 +41,20 @@ type SettingNames = (typeof settingNames)[number];
 export interface Context {
   config: Settings<SettingNames>;
   log: Logger;
+  bus: Bus;
   users: UserModel;
   projects: ProjectModel;
   sessions: SessionModel;
   keptRequests: KeptRequestModel;
   maintenance: MaintenanceModel;
+  auditRecords: AuditRecordModel;
+  notifications: NotificationModel;
+  notificationMarks: MarksModel;
+  /** Whom events may concern. */
+  concerned: ConcernedReads;
+  newNotifications: NotificationInserts;
+  /** When the notifications of an audience are to be trimmed. */
+  trims: EveryNth;
   userOutbox: Outbox<AnyEvent>;
   sessionHistory: SessionHistoryModel;
   projectOutbox: Outbox<AnyEvent>;
@@ -37,9 +63,9 @@ export interface Context {
   tasks: RpcClient<typeof TaskServiceService>;
 }
 
-/** Connect, make sure that indexes and the first account are there. */
+/** Connect, and make sure that the first account is there. */
 export async function createContext({ config, log, resources }: BaseContext<SettingNames>): Promise<Context> {
-  const { connection } = await resources.connectMongo('projects');
+  const { connection } = await resources.connectMongo(database);
   const bus = await resources.connectBus();
   const users = userModel(connection);
   const projects = projectModel(connection);
@@ -47,8 +73,9 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
   const sessionHistory = sessionHistoryModel(connection);
   const keptRequests = keptRequestModel(connection);
   const maintenance = maintenanceModel(connection);
-  await Promise.all([users.init(), projects.init(), sessions.init(), sessionHistory.init()]);
-  await Promise.all([keptRequests.init(), maintenance.init()]);
+  const auditRecords = auditRecordModel(connection);
+  const notifications = notificationModel(connection);
+  const notificationMarks = marksModel(connection);
   await upgradeAccounts(users);
   await upgradeProjects(projects);
   await ensureMaintenance(maintenance);
@@ -58,13 +85,24 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
   return {
     config,
     log,
+    bus,
     users,
     projects,
     sessions,
     sessionHistory,
     keptRequests,
     maintenance,
-    userOutbox: outboxOf(users, (event) => bus.publishEvent(event)),
+    auditRecords,
+    notifications,
+    notificationMarks,
+    concerned: resources.use(openConcernedReads({ projects, users })),
+    newNotifications: resources.use(openNotificationInserts(notifications)),
+    trims: new EveryNth(trimmedAfter),
+    userOutbox: outboxOf(users, async (event) => {
+      if (event.type !== 'audit.act') return bus.publishEvent(event);
+      const { id, time, actor, data } = event;
+      await keep({ auditRecords, auditTtlDays: config.AUDIT_TTL_DAYS }, { id, time: new Date(time), actor, ...data });
+    }),
     maintenanceOutbox: outboxOf(maintenance, (event) => bus.publishEvent(event)),
     projectOutbox: outboxOf(projects, (event) => bus.publishEvent(event)),
     sessionOutbox: outboxOf(sessions, async (event) => {

@@ -1,12 +1,19 @@
+import { AuditServiceService } from '@claude-cli/proto/platform/v1/audit';
 import { AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import { IdempotencyServiceService } from '@claude-cli/proto/platform/v1/idempotency';
 import { MaintenanceServiceService } from '@claude-cli/proto/platform/v1/maintenance';
+import { NotificationServiceService } from '@claude-cli/proto/platform/v1/notifications';
 import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
 import { SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
 import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
+import { eventPattern } from '@claude-cli/shared/event-routing';
 import { serve } from '@claude-cli/shared/grpc/server';
+import { retentionLookMs } from '@claude-cli/shared/retention';
 import type { Service } from '@claude-cli/shared/service/service';
 import { every } from '@claude-cli/shared/timer';
+import { listAuditRecords } from './audit/list-audit-records.ts';
+import { recordRefusals } from './audit/record-refusals.ts';
+import { auditedEvents, takeEvent as takeAuditedEvent } from './audit/take-event.ts';
 import { type Context, createContext, settingNames } from './context.ts';
 import { abandonRequest } from './idempotency/abandon-request.ts';
 import { beginRequest } from './idempotency/begin-request.ts';
@@ -15,6 +22,13 @@ import { endMaintenance } from './maintenance/end-maintenance.ts';
 import { getMaintenance } from './maintenance/get-maintenance.ts';
 import { startMaintenance } from './maintenance/start-maintenance.ts';
 import { tellTransition } from './maintenance/tell-transition.ts';
+import { takenAtOnce } from './notifications/concerned.ts';
+import type { NotifyingEvent } from './notifications/content.ts';
+import { dismissNotification } from './notifications/dismiss-notification.ts';
+import { listNotifications } from './notifications/list-notifications.ts';
+import { readAllNotifications } from './notifications/read-all-notifications.ts';
+import { readNotification } from './notifications/read-notification.ts';
+import { notifyingEvents, takeEvent } from './notifications/take-event.ts';
 import { addMember } from './projects/add-member.ts';
 import { checkAccess } from './projects/check-access.ts';
 import { cloneProject } from './projects/clone-project.ts';
@@ -30,6 +44,7 @@ import { updateMember } from './projects/update-member.ts';
 import { updateProject } from './projects/update-project.ts';
 import { createSession } from './sessions/create-session.ts';
 import { deleteSession } from './sessions/delete-session.ts';
+import { dropOutdatedHistory } from './sessions/drop-outdated-history.ts';
 import { getSession } from './sessions/get-session.ts';
 import { getSessionHistory } from './sessions/get-session-history.ts';
 import { listSessions } from './sessions/list-sessions.ts';
@@ -61,6 +76,7 @@ export const projectService: Service<(typeof settingNames)[number], Context> = {
   settings: settingNames,
   context: createContext,
   serves: [
+    serve(AuditServiceService, { listAuditRecords, recordRefusals }),
     serve(AuthServiceService, { login, refreshToken, logout, checkUser, checkApiKey }),
     serve(UserServiceService, {
       getProfile,
@@ -78,6 +94,12 @@ export const projectService: Service<(typeof settingNames)[number], Context> = {
     }),
     serve(IdempotencyServiceService, { beginRequest, finishRequest, abandonRequest }),
     serve(MaintenanceServiceService, { startMaintenance, endMaintenance, getMaintenance }),
+    serve(NotificationServiceService, {
+      listNotifications,
+      readNotification,
+      readAllNotifications,
+      dismissNotification,
+    }),
     serve(ProjectServiceService, {
       createProject,
       listProjects,
@@ -105,11 +127,32 @@ export const projectService: Service<(typeof settingNames)[number], Context> = {
     }),
   ],
   runs: [
+    (ctx) =>
+      ctx.bus.subscribe<NotifyingEvent>(
+        {
+          queue: ctx.bus.names.serviceQueue('project-service.notifications'),
+          exchange: 'events',
+          patterns: notifyingEvents.map((type) => eventPattern(type)),
+          prefetch: takenAtOnce,
+        },
+        (event) => takeEvent(ctx, event),
+      ),
+    (ctx) =>
+      ctx.bus.subscribe<Parameters<typeof takeAuditedEvent>[1]>(
+        {
+          queue: ctx.bus.names.serviceQueue('project-service.audit'),
+          exchange: 'events',
+          patterns: auditedEvents.map((type) => eventPattern(type)),
+          prefetch: 20,
+        },
+        (event) => takeAuditedEvent(ctx, event),
+      ),
     (ctx) => every(2_000, 'telling what was left in the user outbox', () => ctx.userOutbox.sweep(), ctx.log),
     (ctx) => every(2_000, 'telling what was left of maintenance', () => ctx.maintenanceOutbox.sweep(), ctx.log),
     (ctx) => every(1_000, 'telling that a maintenance begins or ends', () => tellTransition(ctx), ctx.log),
     (ctx) => every(2_000, 'telling what was left in the project outbox', () => ctx.projectOutbox.sweep(), ctx.log),
     (ctx) => every(2_000, 'telling what was left in the session outbox', () => ctx.sessionOutbox.sweep(), ctx.log),
+    (ctx) => every(retentionLookMs, 'dropping old histories of sessions', () => dropOutdatedHistory(ctx), ctx.log),
     (ctx) => every(60_000, 'giving up abandoned copies of projects', () => discardAbandonedClones(ctx), ctx.log),
   ],
 };

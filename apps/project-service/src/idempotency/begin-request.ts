@@ -4,6 +4,7 @@ import type {
   BeginRequestResponse_Verdict,
 } from '@claude-cli/proto/platform/v1/idempotency';
 import { invalidField, PlatformError } from '@claude-cli/shared/errors';
+import { newId } from '@claude-cli/shared/ids';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import type { Context } from '../context.ts';
 import { idOf, judge, type KeptRequest } from './kept-request.ts';
@@ -24,15 +25,16 @@ export async function beginRequest(ctx: Context, request: BeginRequestRequest): 
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const now = new Date();
     const fresh = freshRequest(request, now);
-    if (await insert(ctx, { _id, ...fresh })) return verdict('begun');
+    if (await insert(ctx, { _id, ...fresh })) return begun(fresh);
     const kept = await ctx.keptRequests.findOne({ _id }).lean();
     if (!kept) continue;
     const judged = judge(kept, request, now);
     if (judged !== 'take_over' && judged !== 'replace') return answerFor(judged, kept);
-    const created_at = judged === 'take_over' ? kept.created_at : now;
+    const { created_at, creates_id = fresh.creates_id } = kept;
+    const next = judged === 'take_over' ? { ...fresh, created_at, creates_id, again: true } : fresh;
     const asRead = { _id, attempt_id: kept.attempt_id, status: kept.status, created_at: kept.created_at };
-    const { matchedCount } = await ctx.keptRequests.updateOne(asRead, { $set: { ...fresh, created_at } });
-    if (matchedCount > 0) return verdict('begun');
+    const { matchedCount } = await ctx.keptRequests.updateOne(asRead, { $set: next });
+    if (matchedCount > 0) return begun(next);
   }
   throw new PlatformError('RESOURCE_CONFLICT', 'The key keeps changing hands, try again');
 }
@@ -41,6 +43,8 @@ function freshRequest(request: BeginRequestRequest, now: Date): Omit<KeptRequest
   return {
     fingerprint: request.fingerprint,
     attempt_id: request.attempt_id,
+    creates_id: newId(),
+    again: false,
     lease_until: new Date(now.getTime() + request.lease_ms),
     created_at: now,
     status: null,
@@ -59,11 +63,16 @@ async function insert(ctx: Context, request: KeptRequest): Promise<boolean> {
 }
 
 function verdict(is: BeginRequestResponse_Verdict): BeginRequestResponse {
-  return { verdict: is, status: 0, answer: new Uint8Array() };
+  return { verdict: is, status: 0, answer: new Uint8Array(), creates_id: '', again: false };
+}
+
+function begun({ creates_id = '', again = false }: Pick<KeptRequest, 'creates_id' | 'again'>): BeginRequestResponse {
+  return { ...verdict('begun'), creates_id, again };
 }
 
 function answerFor(judged: BeginRequestResponse_Verdict, kept: KeptRequest): BeginRequestResponse {
   if (judged === 'in_progress') return { ...verdict(judged), retry_at: kept.lease_until.toISOString() };
+  if (judged === 'begun') return begun(kept);
   if (judged !== 'answered') return verdict(judged);
-  return { verdict: judged, status: kept.status ?? 0, answer: kept.answer?.value() ?? new Uint8Array() };
+  return { ...verdict(judged), status: kept.status ?? 0, answer: kept.answer?.value() ?? new Uint8Array() };
 }

@@ -1,5 +1,5 @@
 import type { BeginRequestRequest } from '@claude-cli/proto/platform/v1/idempotency';
-import { newId } from '@claude-cli/shared/ids';
+import { isId, newId } from '@claude-cli/shared/ids';
 import { planOf } from '@claude-cli/shared/testing/plan';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
@@ -97,6 +97,37 @@ describe('requests with an idempotency key', () => {
     await expect(finish(key, dead, new Uint8Array(1))).rejects.toMatchObject({ code: 'RESOURCE_CONFLICT' });
     await abandon(key, dead);
     expect((await begin(key)).verdict).toBe('in_progress');
+  });
+
+  test('what a request creates has one id, and whoever takes over is told that it may be there', async () => {
+    const key = newKey();
+    const first = await begin(key);
+    expect(first).toMatchObject({ verdict: 'begun', again: false });
+    const dies = () => age(key, { lease_until: new Date(Date.now() - 1) });
+    await dies();
+    const attempt_id = newId();
+    const second = await begin(key, { attempt_id });
+    expect(second).toMatchObject({ verdict: 'begun', again: true, creates_id: first.creates_id });
+    expect(await begin(key, { attempt_id })).toEqual(second);
+    // It could do nothing; the one before may have.
+    await abandon(key, attempt_id);
+    expect(await begin(key)).toEqual(second);
+    const fresh = newKey();
+    const gone = newId();
+    const { creates_id } = await begin(fresh, { attempt_id: gone });
+    await abandon(fresh, gone);
+    expect(await begin(fresh)).toMatchObject({ again: false, creates_id: expect.not.stringContaining(creates_id) });
+  });
+
+  test('one that an earlier version left half done is taken over, and gets an id from then on', async () => {
+    const key = newKey();
+    await begin(key);
+    const earlier = { $unset: { creates_id: 1, again: 1 }, $set: { lease_until: new Date(Date.now() - 1) } };
+    await platform.ctx.keptRequests.updateOne({ _id: idOf(key) }, earlier);
+    const attempt_id = newId();
+    const { creates_id, again } = await begin(key, { attempt_id });
+    expect([again, isId(creates_id)]).toEqual([true, true]);
+    expect(await begin(key, { attempt_id })).toMatchObject({ again: true, creates_id });
   });
 
   test('after a day a key is free for one of those who want it, though the store has not removed it yet', async () => {

@@ -15,6 +15,10 @@ export interface KeptRequest {
   /** What the request asks for: a repetition asks for the same. */
   fingerprint: string;
   attempt_id: string;
+  /** Id of what it creates, the same for each attempt. Absent, as the next, from documents of earlier versions. */
+  creates_id?: string | undefined;
+  /** Whether the attempt took over from one that died. */
+  again?: boolean;
   /** From when on the attempt counts as dead. */
   lease_until: Date;
   created_at: Date;
@@ -30,6 +34,8 @@ const schema = new Schema<KeptRequest>(
     _id: { type: String, required: true },
     fingerprint: { type: String, required: true },
     attempt_id: { type: String, required: true },
+    creates_id: { type: String },
+    again: { type: Boolean },
     lease_until: { type: Date, required: true },
     created_at: { type: Date, required: true },
     status: { type: Number, default: null },

@@ -63,7 +63,7 @@ describe('maintenance', () => {
     const { maintenance, admin, env } = platform;
     await using told = await listenTo(platform, 'system.maintenance');
     await using _replica = await startService(projectService, { ...env, TASK_SERVICE_ADDRESS: '127.0.0.1:1' });
-    const [starts_at, ends_at] = [fromNow(1_000), fromNow(3_500)];
+    const [starts_at, ends_at] = [fromNow(2_000), fromNow(6_000)];
     expect(await maintenance.startMaintenance({ starts_at, ends_at }, admin)).toMatchObject({ status: 'announced' });
     await until('it to begin', async () => (await maintenance.getMaintenance({}, admin)).status === 'active');
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(starts_at));

@@ -4,7 +4,7 @@ import { searchableOf } from './searchable.ts';
 
 /** A project that is made now, with its maker as the only owner; nothing is stored or told yet. */
 export function newProject(
-  made: Pick<Project, 'name' | 'description' | 'settings' | 'resource_limits' | 'created_by'>,
+  made: Pick<Project, 'name' | 'description' | 'settings' | 'resource_limits' | 'created_by'> & { _id?: string },
 ): Project {
   const now = new Date();
   return {

@@ -1,8 +1,8 @@
 import type { CreateSessionRequest, Session as SessionMessage } from '@claude-cli/proto/platform/v1/sessions';
+import { idForNew, madeBefore } from '@claude-cli/shared/creation';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
-import { newId } from '@claude-cli/shared/ids';
 import type { Context } from '../context.ts';
 import { findProject } from '../projects/find-project.ts';
 import { accessedNow, filterOf, maxActiveSessions, projectNames, type Session, toProto } from './session.ts';
@@ -11,11 +11,13 @@ import { accessedNow, filterOf, maxActiveSessions, projectNames, type Session, t
 export async function createSession(ctx: Context, request: CreateSessionRequest, call: Call): Promise<SessionMessage> {
   const { user_id, session_id } = call.caller;
   if (request.project_id !== undefined) await findProject(ctx, request.project_id, call);
+  const made = await madeBefore(call, (_id) => ctx.sessions.findOne({ _id, user_id }).lean());
+  if (made) return toProto(made, await projectNames(ctx, [made]));
   const active = await ctx.sessions.countDocuments({ user_id, ...filterOf('active') });
   if (active >= maxActiveSessions) {
     throw new PlatformError('RESOURCE_LIMIT_EXCEEDED', 'Too many active sessions', { limit: maxActiveSessions });
   }
-  const _id = newId();
+  const _id = idForNew(call);
   const project_id = request.project_id ?? null;
   const about = { actor: user_id, project_id, version: 1, session_id };
   const created = newEvent('session.created', about, { session_id: _id, user_id });

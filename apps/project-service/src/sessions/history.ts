@@ -9,8 +9,6 @@ import type { Session } from './session.ts';
 export const maxEntries = 10_000;
 /** After so many changes, or so many activities, of a session its history is trimmed. */
 export const trimmedAfter = 100;
-/** How long an entry is held, in seconds: 90 days. */
-const heldSeconds = 90 * 24 * 60 * 60;
 
 /** What happened in a session. */
 export type SessionAction =
@@ -52,7 +50,7 @@ const schema = new Schema<SessionEntry>(
   { collection: 'session_history', versionKey: false, minimize: false },
 );
 schema.index({ session_id: 1, timestamp: 1, _id: 1 });
-schema.index({ timestamp: 1 }, { expireAfterSeconds: heldSeconds });
+schema.index({ timestamp: 1 });
 
 /** The histories of a database. */
 export function sessionHistoryModel(connection: Connection): SessionHistoryModel {

@@ -6,7 +6,7 @@ import { newId } from '@claude-cli/shared/ids';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
-import { leaveUntold } from '../testing/untold.ts';
+import { allTold, leaveUntold } from '../testing/untold.ts';
 import { requireRestorePoint } from './restore-point.ts';
 
 describe('restoring sessions', () => {
@@ -154,6 +154,7 @@ describe('restoring sessions', () => {
     await expect(at(Date.parse(created_at) - 1)).rejects.toMatchObject(refused);
     await expect(at(Date.now() + 60_000)).rejects.toMatchObject(refused);
     expect(await at(Date.parse(created_at))).toMatchObject({ settings_restored: false });
+    await allTold(platform, session_id);
     await ctx.sessionHistory.deleteMany({ session_id });
     await expect(at(Date.parse(created_at))).rejects.toMatchObject(refused);
     expect(() => requireRestorePoint(undefined, new Date())).toThrow(

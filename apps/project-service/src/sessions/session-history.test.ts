@@ -3,7 +3,8 @@ import { planOf, sortsByItself } from '@claude-cli/shared/testing/plan';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { maxWaiting } from '../outbox-room.ts';
 import { someone, startTestPlatform, type TestPlatform } from '../testing/platform.ts';
-import { leaveUntold } from '../testing/untold.ts';
+import { allTold, leaveUntold } from '../testing/untold.ts';
+import { dropOutdatedHistory } from './drop-outdated-history.ts';
 import { recordEvent, trimHistory } from './history.ts';
 import { lifetimeMs } from './session.ts';
 
@@ -109,6 +110,7 @@ describe('histories of sessions', () => {
   test('the oldest entries make room for new ones', async () => {
     const { sessions, ctx } = platform;
     const session_id = await open();
+    await allTold(platform, session_id);
     const [first] = (await sessions.getSessionHistory({ session_id }, user)).history;
     const time = (n: number) => new Date(Date.parse(first?.timestamp ?? '') + n);
     const entry = { session_id, action: 'request', request: 'GET /', status: 200, request_id: '', details: {} };
@@ -173,9 +175,16 @@ describe('histories of sessions', () => {
       expect({ at, plan }).not.toEqual({ at, plan: expect.stringContaining('COLLSCAN') });
       expect({ plan, sorts: sortsByItself(plan) }).toEqual({ plan, sorts: false });
     }
-    const indexes = await sessionHistory.collection.indexes();
-    expect(indexes).toContainEqual(
-      expect.objectContaining({ key: { timestamp: 1 }, expireAfterSeconds: 90 * 24 * 60 * 60 }),
-    );
+    const tooOld = await planOf(sessionHistory.collection.find({ timestamp: { $lt: now } }).sort({ timestamp: 1 }));
+    expect([tooOld.includes('IXSCAN'), sortsByItself(tooOld)]).toEqual([true, false]);
+  });
+
+  test('entries go when they are too old', async () => {
+    const { ctx } = platform;
+    const { HISTORY_TTL_DAYS: days } = ctx.config;
+    await dropOutdatedHistory(ctx, Date.now() + (days - 1) * 86_400_000);
+    expect(await ctx.sessionHistory.countDocuments()).toBeGreaterThan(0);
+    await dropOutdatedHistory(ctx, Date.now() + (days + 1) * 86_400_000);
+    expect(await ctx.sessionHistory.countDocuments()).toBe(0);
   });
 });

@@ -1,6 +1,8 @@
+import { AuditServiceService } from '@claude-cli/proto/platform/v1/audit';
 import { AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import { IdempotencyServiceService } from '@claude-cli/proto/platform/v1/idempotency';
 import { MaintenanceServiceService } from '@claude-cli/proto/platform/v1/maintenance';
+import { NotificationServiceService } from '@claude-cli/proto/platform/v1/notifications';
 import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
 import { SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
 import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
@@ -12,7 +14,10 @@ import { newId } from '@claude-cli/shared/ids';
 import { createLogger } from '@claude-cli/shared/logger';
 import { startService } from '@claude-cli/shared/service/service';
 import { testEnvironment } from '@claude-cli/shared/testing/environment';
+import { migrated } from '@claude-cli/shared/testing/migrated';
+import { testTrust } from '@claude-cli/shared/testing/trust';
 import type { Context } from '../context.ts';
+import { database } from '../database.ts';
 import { projectService } from '../service.ts';
 import { type PlayedTasks, playedTasks, serveTasks } from './played-tasks.ts';
 
@@ -20,12 +25,14 @@ import { type PlayedTasks, playedTasks, serveTasks } from './played-tasks.ts';
 export interface TestPlatform extends AsyncDisposable {
   ctx: Context;
   env: Record<string, string>;
+  audit: RpcClient<typeof AuditServiceService>;
   auth: RpcClient<typeof AuthServiceService>;
   users: RpcClient<typeof UserServiceService>;
   projects: RpcClient<typeof ProjectServiceService>;
   sessions: RpcClient<typeof SessionServiceService>;
   idempotency: RpcClient<typeof IdempotencyServiceService>;
   maintenance: RpcClient<typeof MaintenanceServiceService>;
+  notifications: RpcClient<typeof NotificationServiceService>;
   visitor: Origin;
   admin: Origin;
   /** What task-service, which is played, says and does. */
@@ -47,6 +54,7 @@ export function signedIn(user_id: string, role: Role = 'developer'): Origin {
 export async function startTestPlatform(): Promise<TestPlatform> {
   await using stack = new AsyncDisposableStack();
   const { env } = stack.use(testEnvironment());
+  await migrated(env, database);
   const tasks = playedTasks();
   const taskService = await startGrpcServer({
     host: '127.0.0.1',
@@ -54,12 +62,13 @@ export async function startTestPlatform(): Promise<TestPlatform> {
     services: [serveTasks(tasks)],
     ctx: {},
     log: createLogger('test', 'silent'),
+    trust: testTrust,
   });
   stack.defer(() => taskService.stop(1_000));
   const service = stack.use(
     await startService(projectService, { ...env, TASK_SERVICE_ADDRESS: `127.0.0.1:${taskService.port}` }),
   );
-  const channel = new RpcChannel(`127.0.0.1:${service.grpcPort}`);
+  const channel = new RpcChannel(`127.0.0.1:${service.grpcPort}`, testTrust);
   stack.defer(() => channel.close());
   const auth = channel.client(AuthServiceService);
   const visitor = { caller: anonymous, requestId: newId() };
@@ -69,12 +78,14 @@ export async function startTestPlatform(): Promise<TestPlatform> {
   return {
     ctx: service.ctx,
     env,
+    audit: channel.client(AuditServiceService),
     auth,
     users: channel.client(UserServiceService),
     projects: channel.client(ProjectServiceService),
     sessions: channel.client(SessionServiceService),
     idempotency: channel.client(IdempotencyServiceService),
     maintenance: channel.client(MaintenanceServiceService),
+    notifications: channel.client(NotificationServiceService),
     visitor,
     admin: signedIn(user?.id ?? '', 'admin'),
     tasks,

@@ -2,6 +2,7 @@ import type { ChangePasswordRequest, ChangePasswordResponse } from '@claude-cli/
 import { invalidField } from '@claude-cli/shared/errors';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { hash, verify } from '@node-rs/argon2';
+import { keepWrongPassword } from '../audit/sign-ins.ts';
 import type { Context } from '../context.ts';
 import { changeOwnAccount } from './change-user.ts';
 import { requireGoodToken, requireSignIn } from './current-user.ts';
@@ -18,6 +19,7 @@ export async function changePassword(
   const user = await changeOwnAccount(ctx, call, async (account) => {
     requireGoodToken(account, call.caller);
     if (!(await verify(account.password_hash, current_password))) {
+      await keepWrongPassword(ctx, account, call);
       throw invalidField('current_password', 'is not the present password');
     }
     return { password_hash: await hash(new_password), ...revokingAll(account) };

@@ -3,6 +3,7 @@ import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
+import { actsOfChange } from '../audit/acts-of-change.ts';
 import type { Context } from '../context.ts';
 import { requireRoom } from '../outbox-room.ts';
 import { accountGone } from './current-user.ts';
@@ -38,7 +39,7 @@ function isTold(set: Partial<User>): boolean {
 async function change(
   ctx: Context,
   user_id: string,
-  { caller }: Call,
+  { caller, requestId }: Call,
   notFound: () => PlatformError,
   decide: DecideUser,
 ): Promise<User> {
@@ -52,7 +53,8 @@ async function change(
       session_id: caller.session_id,
     };
     const updated = newEvent('user.updated', about, factsOf({ ...user, ...set }));
-    return { set, events: isTold(set) ? [updated] : [] };
+    const by = { actor: caller.user_id, address: caller.address ?? null, request_id: requestId };
+    return { set, events: isTold(set) ? [...actsOfChange(user, set, by), updated] : [] };
   }).catch(refuseTaken);
   if (changed && document.outbox.length > 0) void ctx.userOutbox.flush(document);
   return document;

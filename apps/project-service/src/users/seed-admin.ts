@@ -6,6 +6,7 @@ import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Logger } from '@claude-cli/shared/logger';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
 import { hash, verify } from '@node-rs/argon2';
+import { actsOfChange } from '../audit/acts-of-change.ts';
 import { newAccount } from './new-account.ts';
 import { revokingAll } from './revocation.ts';
 import { factsOf, keysOf, type UserModel, userNotFound } from './user.ts';
@@ -43,7 +44,8 @@ async function reset(users: UserModel, user_id: string, seed_hash: string): Prom
         ...revokingAll(user),
       };
       const about = { actor, project_id: null, version: user.version + 1 };
-      return { set, events: [newEvent('user.updated', about, factsOf({ ...user, ...set }))] };
+      const acts = actsOfChange(user, set, { actor, address: null, request_id: null });
+      return { set, events: [...acts, newEvent('user.updated', about, factsOf({ ...user, ...set }))] };
     },
   );
 }
