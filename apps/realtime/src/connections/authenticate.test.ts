@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { newId } from '@claude-cli/shared/ids';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '../testing/client.ts';
 import { Platform, type User } from '../testing/platform.ts';
@@ -50,6 +51,29 @@ describe('signing in', () => {
     const answer = await client.ask({ type: 'authenticate', token: 'not.a.token' });
     expect(answer).toMatchObject({ type: 'error', data: { code: 'AUTH_TOKEN_INVALID', details: {} } });
     expect(await client.closed).toBe(4401);
+  });
+
+  test('who goes while signing in is not counted, neither for the process nor for the user', async () => {
+    await using alone = await Platform.start();
+    const { accounts, connections } = alone.service.ctx;
+    const asked = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
+    const ofToken = accounts.ofToken.bind(accounts);
+    accounts.ofToken = async (...args) => {
+      asked.resolve();
+      await gone.promise;
+      return ofToken(...args);
+    };
+    const leaving = alone.user();
+    const client = await alone.connect(leaving.session);
+    client.send({ type: 'authenticate', token: alone.token(leaving) });
+    await asked.promise;
+    client.socket.terminate();
+    await until('it to be gone', () => connections.size === 0);
+    gone.resolve();
+    await until('it to be signed in', () => alone.world.calls.some((call) => call.startsWith('touchSession')));
+    expect(connections.size).toBe(0);
+    expect(connections.ofUser(leaving.id)).toEqual([]);
   });
 
   test('a user whose account is disabled is refused and the connection closed with 4403', async () => {

@@ -1,10 +1,11 @@
 import type { Caller } from '@claude-cli/shared/caller';
-import { PlatformError } from '@claude-cli/shared/errors';
+import { invalidField, PlatformError } from '@claude-cli/shared/errors';
 import { apiKeyPrefix, verifyToken } from '@claude-cli/shared/tokens';
 import type { Context } from '../context.ts';
 import type { Answer } from '../messages/answer.ts';
 import type { ClientMessage } from '../messages/client-message.ts';
 import { recheckSubscriber } from '../subscriptions/recheck.ts';
+import { admit, release } from './admit.ts';
 import type { Connection } from './connection.ts';
 import { Refusal } from './refusal.ts';
 
@@ -19,16 +20,14 @@ export async function authenticate(
   if (connection.authenticated && caller.user_id !== before.user_id) {
     throw new Refusal(new PlatformError('AUTH_TOKEN_INVALID', 'The token is of another user'), 4401);
   }
-  if (!ctx.connections.admit(connection, caller.user_id)) {
-    const limit = ctx.limits.connectionsPerUser;
-    const message = `At most ${limit} connections per user`;
-    throw new Refusal(new PlatformError('RESOURCE_LIMIT_EXCEEDED', message, { limit }), 4429);
-  }
-  const origin = { ...connection.origin, caller: { ...caller, session_id: connection.sessionId } };
+  const { sessionId } = connection;
+  if (sessionId === undefined) throw invalidField('session_id', 'is required', 'VALIDATION_REQUIRED_FIELD');
+  await admit(ctx, connection, caller.user_id);
+  const origin = { ...connection.origin, caller: { ...caller, session_id: sessionId } };
   try {
-    await ctx.sessions.touchSession({ session_id: connection.sessionId }, origin);
+    await ctx.sessions.touchSession({ session_id: sessionId }, origin);
   } catch (thrown) {
-    if (!connection.authenticated) ctx.connections.release(connection);
+    if (!connection.authenticated) await release(ctx, connection);
     const error = PlatformError.from(thrown);
     const forGood = error.code === 'RESOURCE_NOT_FOUND' || error.code === 'AUTH_ACCOUNT_DISABLED';
     throw forGood ? new Refusal(error, 4403) : error;
@@ -39,7 +38,7 @@ export async function authenticate(
   if (renewed && caller.role !== before.role) await recheckSubscriber(ctx, connection);
   if (!renewed) connection.ping();
   const expires_at = until === undefined ? null : new Date(until * 1000).toISOString();
-  return { type: 'authenticated', data: { session_id: connection.sessionId, user_id: caller.user_id, expires_at } };
+  return { type: 'authenticated', data: { session_id: sessionId, user_id: caller.user_id, expires_at } };
 }
 
 async function callerOf({ accounts, config }: Context, token: string, requestId: string): Promise<Caller> {

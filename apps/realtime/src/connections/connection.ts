@@ -1,50 +1,51 @@
 import { anonymous } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
-import { WebSocket } from 'ws';
+import { newId } from '@claude-cli/shared/ids';
 import type { Limits } from '../limits.ts';
 import { type Encoded, errorMessage } from '../messages/encoded.ts';
+import { isUnwanted } from '../notifications/unwanted.ts';
 import type { Subscriber } from '../subscriptions/hub.ts';
+import type { CloseReason, Link, Transport } from './link.ts';
 import { Outbound } from './outbound.ts';
 
 /** Longest delay that a timer takes, in milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;
 
+/** What is known of a client before it has signed in. */
+export interface Arrival {
+  /** Session that it names; some need none, others name it as they sign in. */
+  sessionId?: string | undefined;
+  requestId: string;
+}
+
 /**
- * One WebSocket: waiting for authentication, then signed in until its token expires, then closed. Each of the first two
- * states ends by its deadline at the latest.
+ * One client, by whatever transport: waiting for authentication, then signed in until its token expires, then closed. Each
+ * of the first two states ends by its deadline at the latest.
  */
 export class Connection implements Subscriber {
-  readonly sessionId: string;
+  readonly id = newId();
+  sessionId: string | undefined;
   /** Anonymous until the connection has signed in. */
   origin: Origin;
-  /** Latest round trip of a ping. */
-  latencyMs: number | undefined;
-  readonly #socket: WebSocket;
+  unwanted: ReadonlySet<string> = new Set();
+  readonly #link: Link;
   readonly #limits: Limits;
   readonly #outbound: Outbound;
   #deadline: NodeJS.Timeout | undefined;
   #cut: NodeJS.Timeout | undefined;
-  #pingedAt: number | undefined;
 
-  constructor(socket: WebSocket, sessionId: string, requestId: string, limits: Limits) {
-    this.#socket = socket;
+  /** Whoever makes it calls `flush` when the link is not full any more, and `over` when it has ended. */
+  constructor(link: Link, { sessionId, requestId }: Arrival, limits: Limits) {
+    this.#link = link;
     this.#limits = limits;
     this.sessionId = sessionId;
     this.origin = { caller: anonymous, requestId };
-    this.#outbound = new Outbound(socket, limits, () => this.close(4408, 'messages are read too slowly'));
+    this.#outbound = new Outbound(link, limits, () => this.close(4408, 'messages are read too slowly'));
     this.#refuseAt(
       Date.now() + limits.authenticateMs,
       new PlatformError('AUTH_TOKEN_MISSING', 'Not authenticated in time'),
     );
-    socket.on('pong', () => {
-      if (this.#pingedAt !== undefined) this.latencyMs = performance.now() - this.#pingedAt;
-      this.#pingedAt = undefined;
-    });
-    socket.once('close', () => {
-      clearTimeout(this.#deadline);
-      clearTimeout(this.#cut);
-    });
   }
 
   get authenticated(): boolean {
@@ -52,7 +53,16 @@ export class Connection implements Subscriber {
   }
 
   get closed(): boolean {
-    return this.#socket.readyState !== WebSocket.OPEN;
+    return !this.#link.open;
+  }
+
+  get transport(): Transport {
+    return this.#link.transport;
+  }
+
+  /** Latest round trip, in milliseconds. */
+  get latencyMs(): number | undefined {
+    return this.#link.latencyMs;
   }
 
   /** The connection has signed in, until a time in milliseconds since the epoch. */
@@ -62,8 +72,23 @@ export class Connection implements Subscriber {
     this.#refuseAt(until, new PlatformError('AUTH_TOKEN_INVALID', 'The token has expired'));
   }
 
+  /** Bytes that wait until the client has read what was sent before. */
+  get waitingBytes(): number {
+    return this.#outbound.bytes;
+  }
+
   send(message: Encoded): void {
+    if (this.closed || (this.unwanted.size > 0 && isUnwanted(message.message, this.unwanted))) return;
     this.#outbound.send(message);
+  }
+
+  drained(): Promise<void> {
+    return this.#outbound.drained();
+  }
+
+  /** Pass on what waits. */
+  flush(): void {
+    this.#outbound.flush();
   }
 
   /** Tell why, and close. */
@@ -73,21 +98,26 @@ export class Connection implements Subscriber {
   }
 
   /** Close; a client that does not agree in time is cut. */
-  close(code: number, reason: string): void {
-    this.#socket.close(code, reason);
-    this.#cut ??= setTimeout(() => this.#socket.terminate(), this.#limits.closeMs);
+  close(code: number, reason: CloseReason): void {
+    // First: some links are over at once.
+    this.#cut ??= setTimeout(() => this.#link.cut(), this.#limits.closeMs);
+    this.#link.end(code, reason);
   }
 
-  /** Measure the round trip; a client that owes the answer to an earlier ping is cut. */
+  bereft(error: PlatformError): void {
+    if (this.#link.endsWithSubscriptions) this.close(4403, error.code);
+  }
+
+  /** Ask for a sign of life. */
   ping(): void {
-    if (this.#pingedAt === undefined) {
-      if (this.closed) return;
-      this.#pingedAt = performance.now();
-      this.#socket.ping();
-      // The first ping comes out of turn, perhaps just before the next one: it is no reason to cut yet.
-    } else if (performance.now() - this.#pingedAt > this.#limits.pingMs / 2) {
-      this.#socket.terminate();
-    }
+    this.#link.ping?.();
+  }
+
+  /** The link has ended. */
+  over(): void {
+    this.#outbound.end();
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#cut);
   }
 
   #refuseAt(time: number, error: PlatformError): void {

@@ -1,5 +1,6 @@
 import type { Limits } from '../limits.ts';
 import type { Connection } from './connection.ts';
+import { type Transport, transports } from './link.ts';
 
 /** The open connections of this process. */
 export class Connections {
@@ -22,6 +23,18 @@ export class Connections {
     return this.#all.size >= this.#limits.connections;
   }
 
+  /** How many there are of each transport. */
+  byTransport(): Map<Transport, number> {
+    const counts = new Map<Transport, number>(transports.map((transport) => [transport, 0]));
+    for (const { transport } of this.#all.keys()) counts.set(transport, (counts.get(transport) ?? 0) + 1);
+    return counts;
+  }
+
+  /** Bytes that wait for all of them. */
+  get waitingBytes(): number {
+    return [...this.#all.keys()].reduce((total, connection) => total + connection.waitingBytes, 0);
+  }
+
   /** Mean of the latest round trip of each connection, in milliseconds; 0 before the first. */
   get meanLatency(): number {
     const latencies = [...this.#all.keys()].flatMap(({ latencyMs }) => latencyMs ?? []);
@@ -41,8 +54,13 @@ export class Connections {
     if (this.#all.size === 0) this.#drained?.();
   }
 
-  /** Count a connection for a user. @returns false when the user has as many as are allowed */
+  /**
+   * Count a connection for a user, unless it was closed meanwhile.
+   * @returns false when the user has as many as are allowed
+   */
   admit(connection: Connection, userId: string): boolean {
+    // Nobody would ever take it away again.
+    if (!this.#all.has(connection)) return true;
     const own = this.#byUser.get(userId) ?? new Set();
     if (own.size >= this.#limits.connectionsPerUser && !own.has(connection)) return false;
     this.#byUser.set(userId, own.add(connection));
@@ -50,14 +68,15 @@ export class Connections {
     return true;
   }
 
-  /** The opposite of {@link admit}. */
-  release(connection: Connection): void {
+  /** The opposite of {@link admit}. @returns the user for whom it was counted */
+  release(connection: Connection): string | undefined {
     const userId = this.#all.get(connection);
-    if (userId === undefined) return;
+    if (userId === undefined) return undefined;
     this.#all.set(connection, undefined);
     const own = this.#byUser.get(userId);
     own?.delete(connection);
     if (own?.size === 0) this.#byUser.delete(userId);
+    return userId;
   }
 
   /** Connections of a user. */
@@ -65,18 +84,28 @@ export class Connections {
     return [...(this.#byUser.get(userId) ?? [])];
   }
 
+  /** Ids of the connections of each user. */
+  idsByUser(): Map<string, string[]> {
+    return new Map([...this.#byUser].map(([userId, own]) => [userId, [...own].map(({ id }) => id)]));
+  }
+
   /** Ping all; those that did not answer the previous ping are cut. */
   pingAll(): void {
     for (const connection of this.#all.keys()) connection.ping();
   }
 
-  /** Close all because the process ends. Resolves when they are closed or cut. */
+  /** Close all because the process ends; each is told when to come back. Resolves when they are closed or cut. */
   async closeAll(): Promise<void> {
     if (this.#all.size === 0) return;
     const drained = new Promise<void>((resolve) => {
       this.#drained = resolve;
     });
-    for (const connection of this.#all.keys()) connection.close(1001, 'the server is going away');
+    const { comeBackMs, comeBackSpreadMs } = this.#limits;
+    for (const connection of this.#all.keys()) {
+      // Not all at once: they would all ask for what they missed.
+      const retry_after_ms = Math.round(comeBackMs + Math.random() * comeBackSpreadMs);
+      connection.close(1012, { reason: 'restart', retry_after_ms });
+    }
     await drained;
   }
 }

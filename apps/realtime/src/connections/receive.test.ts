@@ -1,4 +1,5 @@
 import { newId } from '@claude-cli/shared/ids';
+import { metricOf } from '@claude-cli/shared/testing/metric';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Client } from '../testing/client.ts';
 import { Platform } from '../testing/platform.ts';
@@ -99,4 +100,15 @@ test('a service that cannot be reached is an error and the connection stays open
   const answer = await sender.ask({ type: 'subscribe', channel: 'task_updates', task_id: newId() });
   expect(answer).toMatchObject({ type: 'error', data: { code: 'SERVICE_UNAVAILABLE' } });
   expect(await sender.settled()).toEqual([]);
+});
+
+test('what is asked for by messages is measured by its type and how it ended', async () => {
+  const counted = (type: string, code: string) => metricOf('live_request_duration_seconds', { type, code, le: '+Inf' });
+  const refused = await counted('subscribe', 'PROJECT_ACCESS_DENIED');
+  const user = platform.user();
+  const own = await platform.signIn(user);
+  own.send({ type: 'subscribe', channel: 'task_updates', project_id: platform.project(platform.user()) });
+  expect((await own.next()).type).toBe('error');
+  expect(await counted('subscribe', 'PROJECT_ACCESS_DENIED')).toBe(refused + 1);
+  expect(await counted('authenticate', 'OK')).toBeGreaterThan(0);
 });

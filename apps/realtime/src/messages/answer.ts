@@ -2,4 +2,6 @@
 export interface Answer {
   type: string;
   data: object;
+  /** What begins once the answer is on its way. */
+  after?: () => void;
 }

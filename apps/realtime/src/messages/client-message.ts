@@ -1,14 +1,18 @@
 import { type ErrorCode, invalidField, type PlatformError } from '@claude-cli/shared/errors';
 import { z } from 'zod';
+import { queueNames } from '../metrics/queue-status.ts';
 import { channels } from '../subscriptions/subscription.ts';
 
 const requestId = z.string().max(128);
 const id = z.uuid();
+const position = z.strictObject({ epoch: z.string().min(1).max(128).optional(), seq: z.int().min(0) });
 const subscription = {
   channel: z.enum(channels),
   project_id: id.optional(),
   task_id: id.optional(),
   command_id: id.optional(),
+  queue_name: z.enum(queueNames).optional(),
+  interval: z.int().min(1).max(3_600).optional(),
   request_id: requestId.optional(),
 };
 
@@ -19,7 +23,12 @@ const schemas = {
     token: z.string().min(1).max(8192),
     request_id: requestId.optional(),
   }),
-  subscribe: z.strictObject({ type: z.literal('subscribe'), ...subscription }),
+  subscribe: z.strictObject({
+    type: z.literal('subscribe'),
+    ...subscription,
+    since: z.union([position, z.array(position).min(1).max(4)]).optional(),
+    caught_up: z.boolean().optional(),
+  }),
   unsubscribe: z.strictObject({ type: z.literal('unsubscribe'), ...subscription }),
   execute_task: z.strictObject({
     type: z.literal('execute_task'),
@@ -31,6 +40,14 @@ const schemas = {
         retry_attempts: z.int().min(0).max(10).optional(),
       })
       .optional(),
+    request_id: requestId.optional(),
+  }),
+  get_metrics: z.strictObject({
+    type: z.literal('get_metrics'),
+    metrics: z
+      .array(z.enum(['performance', 'queue_status', 'system_health']))
+      .min(1)
+      .max(10),
     request_id: requestId.optional(),
   }),
   ping: z.strictObject({ type: z.literal('ping'), timestamp: z.number(), request_id: requestId.optional() }),
@@ -46,8 +63,9 @@ export type ClientMessage<Type extends ClientMessageType = ClientMessageType> = 
   [T in Type]: z.output<Schemas[T]>;
 }[Type];
 
-/** The JSON object that a client sent. @throws PlatformError VALIDATION_INVALID_FORMAT */
-export function readJson(text: string): Record<string, unknown> {
+/** The JSON object that a client sent; undefined for what is not text. @throws PlatformError VALIDATION_INVALID_FORMAT */
+export function readText(text: string | undefined): Record<string, unknown> {
+  if (text === undefined) throw invalidField('message', 'must be text, not binary', 'VALIDATION_INVALID_FORMAT');
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,11 +1,33 @@
 import type { AnyEvent } from '@claude-cli/shared/events';
 import { expect, test } from '@jest/globals';
 import { facts } from '../testing/platform.ts';
-import { messagesOf } from './of-event.ts';
+import { countOf, itemOf, outputItem } from './of-event.ts';
 
 const time = '2025-07-30T14:05:00Z';
 const about = { id: 'event', time, actor: 'user', session_id: null, project_id: 'project-uuid', version: 1 };
-const textsOf = (event: AnyEvent) => messagesOf(event).map(({ bytes }) => bytes.toString());
+const itemFor = (event: AnyEvent) => itemOf(event, { epoch: 'epoch', seq: 7 }, countOf(event));
+/** The texts, without the numbers that they end with. */
+const textsOf = (event: AnyEvent) =>
+  itemFor(event)
+    .messages()
+    .map(({ bytes }, index) => bytes.toString().replace(`,"seq":${7 + index},"epoch":"epoch"}`, '}'));
+
+test('the messages of an event have numbers that follow each other, and one number belongs to an event without messages', () => {
+  const end = { execution_id: 'execution', completed_at: time, duration_ms: 300_000, exit_code: 0 };
+  const item = itemFor({
+    ...about,
+    type: 'task.completed',
+    data: { ...facts('task-uuid', { status: 'completed' }), ...end },
+  });
+  expect(item.messages().map(({ message }) => [message.seq, message.epoch])).toEqual([
+    [7, 'epoch'],
+    [8, 'epoch'],
+  ]);
+  expect([item.seq, item.end]).toEqual([7, 8]);
+  expect(item.messages()).toBe(item.messages());
+  const nothing = itemFor({ ...about, type: 'queue.resumed', data: { queue_name: 'high' } });
+  expect([nothing.seq, nothing.end, nothing.messages()]).toEqual([7, 7, []]);
+});
 
 test('an update has exactly the bytes of the API reference', () => {
   const data = { ...facts('task-uuid', { updated_at: '2025-07-30T14:00:00Z' }), execution_id: 'execution' };
@@ -56,12 +78,40 @@ test('output starts with the keys of the API reference, has no time of its own a
     { stream: 'stdout' as const, content: 'Building project...\n', timestamp: '2025-07-30T14:00:01Z' },
     { stream: 'stderr' as const, content: 'oh', timestamp: '2025-07-30T14:00:02Z' },
   ];
-  const data = { command_id: 'command-uuid', task_id: null, user_id: 'user', sequence: 7, pieces };
-  const messages = messagesOf({ ...about, type: 'command.output', data });
-  expect(messages.map(({ bytes }) => bytes.toString())[0]).toBe(
-    '{"type":"command_output","data":{"command_id":"command-uuid","stream":"stdout","content":"Building project...\\n","timestamp":"2025-07-30T14:00:01Z","task_id":null,"sequence":7}}',
+  const output = { command_id: 'command-uuid', run_id: 'run', task_id: null, user_id: 'user', sequence: 7, pieces };
+  const item = outputItem({ ...about, type: 'command.output', data: output });
+  expect(item.messages().map(({ bytes }) => bytes.toString())[0]).toBe(
+    '{"type":"command_output","data":{"command_id":"command-uuid","stream":"stdout","content":"Building project...\\n","timestamp":"2025-07-30T14:00:01Z","task_id":null,"sequence":7},"seq":7,"epoch":"run"}',
   );
-  expect(messages.map(({ droppable }) => droppable)).toEqual([true, true]);
+  expect([item.seq, item.end]).toEqual([7, 8]);
+  expect(item.messages().map(({ patience }) => patience.droppable)).toEqual([
+    { command_id: 'command-uuid', epoch: 'run', from: 7, to: 7 },
+    { command_id: 'command-uuid', epoch: 'run', from: 8, to: 8 },
+  ]);
+});
+
+test('the end of a command follows on its last piece', () => {
+  const end = { status: 'failed', exit_code: 3 };
+  const told = {
+    command_id: 'command-uuid',
+    run_id: 'run',
+    task_id: 'task-uuid',
+    user_id: 'user',
+    sequence: 9,
+    pieces: [],
+    end,
+  };
+  const item = outputItem({ ...about, type: 'command.output', data: told });
+  expect(item.messages().map(({ message }) => message)).toEqual([
+    {
+      type: 'command_finished',
+      data: { command_id: 'command-uuid', task_id: 'task-uuid', status: 'failed', exit_code: 3 },
+      timestamp: time,
+      seq: 9,
+      epoch: 'run',
+    },
+  ]);
+  expect(item.topics.every((topic) => topic.startsWith('command_output'))).toBe(true);
 });
 
 test('a project is told by name and status', () => {

@@ -2,9 +2,11 @@ import type { Bus } from '@claude-cli/shared/amqp/bus';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { AnyEvent } from '@claude-cli/shared/events';
 import type { Logger } from '@claude-cli/shared/logger';
+import { type Binding, nameOf } from './binding.ts';
 import { References } from './references.ts';
 
 type Channel = Parameters<Parameters<Bus['openChannel']>[0]>[0];
+type Delivery = NonNullable<Parameters<Parameters<Channel['consume']>[1]>[0]>;
 
 /** One life of the channel: its queue, and what that is bound to. */
 interface Life {
@@ -13,11 +15,21 @@ interface Life {
   bound: Map<string, Promise<unknown>>;
 }
 
+/** An event with its numbers, as the sequencer passes it on. */
+export interface NumberedEvent {
+  epoch: string;
+  seq: number;
+  count: number;
+  event: AnyEvent;
+}
+
 /** Who is told what arrives. */
 export interface FeedListener {
   log: Logger;
-  /** Must not wait: messages are handled one after the other. */
+  /** An event as it was told. Must not wait: messages are handled one after the other. */
   onEvent(event: AnyEvent): void;
+  /** A numbered event of a scope. Must not wait, either. */
+  onNumbered(scope: string, numbered: NumberedEvent): void;
   /** The broker, or the channel to it, was away. What this returns is called when everything is bound again. */
   onReconnect(): () => void;
 }
@@ -33,11 +45,12 @@ const queueOptions = {
 /** Pause before a binding is tried again on the next life of the channel, in milliseconds. */
 const retryMs = 50;
 
-/** What the broker sends to this process: one queue of its own, bound to just the routing patterns that somebody wants. */
+/** What the broker sends to this process: one queue of its own, bound to just what somebody wants. */
 export class Feed {
   readonly #bus: Bus;
   readonly #bindMs: number;
   readonly #wanted = new References();
+  readonly #bindings = new Map<string, Binding>();
   #life: Life | undefined;
   #lives = 0;
 
@@ -63,58 +76,77 @@ export class Feed {
       const whenBound = this.#lives > 0 ? listener.onReconnect() : undefined;
       // From here on new wishes are bound as they come; those that are older are bound below.
       this.#life = life;
-      await Promise.all(this.#wanted.names().map((pattern) => this.#bind(life, pattern)));
-      await channel.consume(queue, (delivery) => receive(channel, delivery?.content, listener), { noAck: true });
+      await Promise.all([...this.#bindings.values()].map((binding) => this.#bind(life, binding)));
+      await channel.consume(queue, (delivery) => this.#receive(channel, delivery, listener), { noAck: true });
       this.#lives += 1;
       whenBound?.();
     });
   }
 
   /**
-   * Have messages sent that match the patterns. Resolves when the broker has confirmed, so that nothing later is missed.
+   * Have messages sent. Resolves when the broker has confirmed, so that nothing later is missed.
    * @throws PlatformError SERVICE_UNAVAILABLE when it does not in time
    */
-  async want(patterns: readonly string[]): Promise<void> {
-    for (const pattern of patterns) this.#wanted.add(pattern);
+  async want(bindings: readonly Binding[]): Promise<void> {
+    for (const binding of bindings) {
+      this.#wanted.add(nameOf(binding));
+      this.#bindings.set(nameOf(binding), binding);
+    }
     const until = Date.now() + this.#bindMs;
     try {
-      await Promise.all(patterns.map((pattern) => this.#bindUntil(pattern, until)));
+      await Promise.all(bindings.map((binding) => this.#bindUntil(binding, until)));
     } catch (thrown) {
-      await this.unwant(patterns);
+      await this.unwant(bindings);
       throw thrown;
     }
   }
 
-  /** Take back as many wishes. Patterns that nobody else wants are unbound. */
-  async unwant(patterns: readonly string[]): Promise<void> {
-    await Promise.all(patterns.filter((pattern) => this.#wanted.drop(pattern)).map((pattern) => this.#unbind(pattern)));
+  /** Take back as many wishes. What nobody else wants is unbound. @returns what that is */
+  async unwant(bindings: readonly Binding[]): Promise<Binding[]> {
+    const unwanted = bindings.filter((binding) => this.#wanted.drop(nameOf(binding)));
+    await Promise.all(unwanted.map((binding) => this.#unbind(binding)));
+    return unwanted;
   }
 
-  async #bindUntil(pattern: string, until: number): Promise<void> {
+  async #bindUntil(binding: Binding, until: number): Promise<void> {
     while (Date.now() < until) {
       const life = this.#life;
       // A life that ended meanwhile has taken its bindings with it.
-      if (life && (await inTime(this.#bind(life, pattern), until)) && life === this.#life) return;
+      if (life && (await inTime(this.#bind(life, binding), until)) && life === this.#life) return;
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
     throw new PlatformError('SERVICE_UNAVAILABLE', 'The broker cannot be reached', { service: 'broker' });
   }
 
-  #bind({ channel, queue, bound }: Life, pattern: string): Promise<unknown> {
-    const known = bound.get(pattern);
+  #bind({ channel, queue, bound }: Life, wanted: Binding): Promise<unknown> {
+    const known = bound.get(nameOf(wanted));
     if (known) return known;
-    const binding = (async () => channel.bindQueue(queue, this.#bus.names.events, pattern))();
-    bound.set(pattern, binding);
+    const binding = (async () => channel.bindQueue(queue, this.#bus.names[wanted.exchange], wanted.pattern))();
+    bound.set(nameOf(wanted), binding);
     return binding;
   }
 
-  async #unbind(pattern: string): Promise<void> {
+  async #unbind(binding: Binding): Promise<void> {
+    this.#bindings.delete(nameOf(binding));
     const life = this.#life;
-    if (!life?.bound.delete(pattern)) return;
+    if (!life?.bound.delete(nameOf(binding))) return;
     try {
-      await life.channel.unbindQueue(life.queue, this.#bus.names.events, pattern);
+      await life.channel.unbindQueue(life.queue, this.#bus.names[binding.exchange], binding.pattern);
     } catch {
       // The channel is gone, and the queue with it.
+    }
+  }
+
+  #receive(channel: Channel, delivery: Delivery | null, { log, onEvent, onNumbered }: FeedListener): void {
+    // The broker took the queue away; a closed channel is opened again, with a new queue.
+    if (!delivery) return void channel.close().catch(() => {});
+    const { exchange, routingKey } = delivery.fields;
+    try {
+      const told = JSON.parse(delivery.content.toString());
+      if (exchange === this.#bus.names.live) onNumbered(routingKey, told);
+      else onEvent(told);
+    } catch (err) {
+      log.error({ err }, 'an event could not be passed on');
     }
   }
 }
@@ -128,14 +160,4 @@ async function inTime(work: Promise<unknown>, until: number): Promise<boolean> {
     () => false,
   );
   return Promise.race([done, timeout.promise]).finally(() => clearTimeout(timer));
-}
-
-function receive(channel: Channel, content: Buffer | undefined, { log, onEvent }: FeedListener): void {
-  // The broker took the queue away; a closed channel is opened again, with a new queue.
-  if (!content) return void channel.close().catch(() => {});
-  try {
-    onEvent(JSON.parse(content.toString()));
-  } catch (err) {
-    log.error({ err }, 'an event could not be passed on');
-  }
 }

@@ -3,17 +3,19 @@ import type { Context } from '../context.ts';
 import type { Target } from './subscription.ts';
 
 /**
- * The project that a target belongs to, when the caller may see it; null for a direct command of the caller.
+ * The project that a target belongs to, when the caller may see it; null for what belongs to none: a direct command of the
+ * caller, and what concerns the caller alone.
  * @throws PlatformError of the service that refuses
  */
 export async function locate(ctx: Context, origin: Origin, { field, id }: Target): Promise<string | null> {
+  if (field === 'user_id' || field === 'queue_name' || field === 'interval') return null;
   if (field === 'project_id') {
     await ctx.access.check(id, origin);
     return id;
   }
   if (field === 'task_id') return projectOfTask(ctx, origin, id);
-  const { task_id } = await ctx.commands.getCommandStatus({ command_id: id }, origin);
-  return task_id === undefined ? null : projectOfTask(ctx, origin, task_id);
+  const { project_id } = await ctx.commands.readCommandOutput({ command_id: id, after: 0, limit: 0 }, origin);
+  return project_id ?? null;
 }
 
 /** The project of a task that the caller may see. */

@@ -39,7 +39,7 @@ test('a deleted project is told, then its subscriptions end', async () => {
   expect((await client.next()).data.code).toBe('PROJECT_ACCESS_DENIED');
   await until(
     'nothing to be bound to the project',
-    async () => !(await platform.broker.reaches(`task.updated.${project_id}`)),
+    async () => !(await platform.broker.reaches(`project:${project_id}`)),
   );
 });
 

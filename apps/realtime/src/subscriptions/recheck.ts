@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { errorMessage } from '../messages/encoded.ts';
 import type { Subscriber } from './hub.ts';
 import { end } from './ledger.ts';
-import { describe, topicOf } from './subscription.ts';
+import { describe } from './subscription.ts';
 
 /** An event that changes who may see a project. */
 export type ProjectEvent = PlatformEvent<'project.created' | 'project.updated' | 'project.deleted'>;
@@ -52,7 +52,7 @@ export async function recheckAll(ctx: Context): Promise<void> {
 }
 
 function projectsOf(ctx: Context, subscriber: Subscriber): Set<string> {
-  return new Set(ctx.hub.subscriptionsOf(subscriber).flatMap(({ projectId }) => projectId ?? []));
+  return new Set(ctx.hub.of(subscriber).flatMap(({ subscription }) => subscription.projectId ?? []));
 }
 
 /** Whether an error says that access is lost, and not just that nobody could tell. */
@@ -70,13 +70,13 @@ async function recheck(
     await ctx.access.check(projectId, subscriber.origin);
   } catch (thrown) {
     if (!isLost(PlatformError.from(thrown))) return;
-    for (const subscription of ctx.hub.subscriptionsOf(subscriber)) {
+    for (const { subscription, topic } of ctx.hub.of(subscriber)) {
       if (subscription.projectId !== projectId) continue;
-      void end(ctx, subscriber, topicOf(subscription));
+      void end(ctx, subscriber, topic);
       const details = { ...describe(subscription), project_id: projectId };
-      subscriber.send(
-        errorMessage(new PlatformError('PROJECT_ACCESS_DENIED', 'Access to the project was lost', details)),
-      );
+      const error = new PlatformError('PROJECT_ACCESS_DENIED', 'Access to the project was lost', details);
+      subscriber.send(errorMessage(error));
+      if (ctx.hub.of(subscriber).length === 0) subscriber.bereft?.(error);
     }
   }
 }

@@ -17,17 +17,18 @@ afterAll(() => platform[Symbol.asyncDispose]());
 const subscribe = (who: Client, channel: string, target: Record<string, string>) =>
   who.ask({ type: 'subscribe', channel, ...target });
 
-test('a subscription is confirmed and nothing later is missed: updates, output, and the end, in order', async () => {
+test('a subscription is confirmed and nothing later is missed: updates, output, and the end', async () => {
   const project_id = platform.project(user);
   const task_id = platform.task(project_id);
   const execution_id = newId();
   client.send({ type: 'subscribe', channel: 'task_updates', project_id });
   expect(await client.next()).toEqual({
     type: 'subscribed',
-    data: { channel: 'task_updates', project_id },
+    data: { channel: 'task_updates', project_id, epoch: expect.any(String), seq: 0 },
     timestamp: expect.any(String),
   });
   await platform.tell('task.started', project_id, { ...facts(task_id), execution_id });
+  expect((await client.next()).type).toBe('task_update');
   for (let line = 0; line < 50; line++) await platform.output(project_id, task_id, execution_id, `${line}\n`);
   await platform.tell('task.completed', project_id, {
     ...facts(task_id, { status: 'completed', progress_percentage: 100 }),
@@ -36,14 +37,14 @@ test('a subscription is confirmed and nothing later is missed: updates, output, 
     duration_ms: 1_000,
     exit_code: 0,
   });
-  const messages = await client.take(53);
+  const messages = await client.take(52);
   expect(messages.map(({ type }) => type)).toEqual([
-    'task_update',
     ...Array.from({ length: 50 }, () => 'command_output'),
     'task_update',
     'task_completed',
   ]);
-  expect(messages.slice(1, 51).map(({ data }) => data.content)).toEqual(Array.from({ length: 50 }, (_, i) => `${i}\n`));
+  expect(messages.slice(0, 50).map(({ data }) => data.content)).toEqual(Array.from({ length: 50 }, (_, i) => `${i}\n`));
+  expect(messages.slice(0, 50).map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
 });
 
 test('an event that is told twice is heard once', async () => {
@@ -68,7 +69,7 @@ test('an event that is told twice is heard once', async () => {
 test('a task is heard without its neighbours, with its output', async () => {
   const project_id = platform.project(user);
   const [mine, other] = [platform.task(project_id), platform.task(project_id)];
-  expect((await subscribe(client, 'task_updates', { task_id: mine })).data).toEqual({
+  expect((await subscribe(client, 'task_updates', { task_id: mine })).data).toMatchObject({
     channel: 'task_updates',
     task_id: mine,
   });
@@ -99,7 +100,7 @@ test('command_output hears output only: of a command of the caller, of an execut
   const [direct, foreign, execution] = [newId(), newId(), newId()];
   platform.world.commands.set(direct, { user_id: user.id });
   platform.world.commands.set(foreign, { user_id: newId() });
-  platform.world.commands.set(execution, { user_id: user.id, task_id });
+  platform.world.commands.set(execution, { user_id: user.id, task_id, project_id });
   const listener = await platform.signIn(user);
 
   expect((await subscribe(listener, 'command_output', { command_id: foreign })).data.code).toBe('RESOURCE_NOT_FOUND');
@@ -147,12 +148,12 @@ test('a project of others is refused', async () => {
     const answer = await subscribe(client, channel, target);
     expect(answer).toMatchObject({ type: 'error', data: { code: 'PROJECT_ACCESS_DENIED' } });
   }
-  expect(await platform.broker.reaches(`task.updated.${foreign}`)).toBe(false);
+  expect(await platform.broker.reaches(`project:${foreign}`)).toBe(false);
 });
 
 test('the broker sends only what somebody wants, until the last one has gone', async () => {
   const project_id = platform.project(user);
-  const key = `task.updated.${project_id}`;
+  const key = `project:${project_id}`;
   const second = await platform.signIn(user);
   expect(await platform.broker.reaches(key)).toBe(false);
   await subscribe(client, 'task_updates', { project_id });
@@ -176,7 +177,7 @@ test('a connection that closes takes its bindings with it', async () => {
   leaving.socket.terminate();
   await until(
     'nothing to be bound to the project',
-    async () => !(await platform.broker.reaches(`task.updated.${project_id}`)),
+    async () => !(await platform.broker.reaches(`project:${project_id}`)),
   );
 });
 

@@ -40,7 +40,7 @@ test('a refusal names the task and leaves no subscription behind', async () => {
   };
   const answer = await client.ask({ type: 'execute_task', task_id });
   expect(answer.data).toEqual({ code: 'QUEUE_FULL', message: 'The queue is full', task_id, details: { limit: 1 } });
-  expect(await platform.broker.reaches(`task.updated.${project_id}`)).toBe(false);
+  expect(await platform.broker.reaches(`project:${project_id}`)).toBe(false);
 });
 
 test('a viewer may not execute', async () => {

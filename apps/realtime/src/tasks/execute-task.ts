@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import type { Answer } from '../messages/answer.ts';
 import type { ClientMessage } from '../messages/client-message.ts';
 import type { Subscriber } from '../subscriptions/hub.ts';
-import { begin, end } from '../subscriptions/ledger.ts';
+import { begin, end, start } from '../subscriptions/ledger.ts';
 import { projectOfTask } from '../subscriptions/locate.ts';
 import { type Target, topicOf } from '../subscriptions/subscription.ts';
 
@@ -21,6 +21,7 @@ export async function executeTask(
   const target: Target = { channel: 'task_updates', field: 'task_id', id: task_id.toLowerCase() };
   const projectId = await projectOfTask(ctx, origin, target.id);
   const begun = await begin(ctx, subscriber, { ...target, projectId, automatic: true });
+  start(ctx, begun.listening);
   try {
     return {
       type: 'task_queued',
@@ -29,7 +30,7 @@ export async function executeTask(
   } catch (thrown) {
     // An answer that did not come in time says nothing: the task may well be in the queue.
     const refused = PlatformError.from(thrown).code !== 'UPSTREAM_ERROR';
-    if (begun && refused) await end(ctx, subscriber, topicOf(target));
+    if (!begun.known && refused) await end(ctx, subscriber, topicOf(target));
     throw thrown;
   }
 }

@@ -3,15 +3,18 @@ import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { Bus } from '@claude-cli/shared/amqp/bus';
 import { createLogger } from '@claude-cli/shared/logger';
 import { testEnvironment } from '@claude-cli/shared/testing/environment';
+import { migrated } from '@claude-cli/shared/testing/migrated';
+import { database } from '../database.ts';
 
 /** The broker as a test uses it: to publish, to look, and to be cut off from. */
 export interface TestBroker extends AsyncDisposable {
   /** Address for the service under test, which leads over a wire that can be cut. */
   url: string;
-  prefix: string;
+  /** Settings that name it, and a database. */
+  env: Record<string, string>;
   bus: Bus;
-  /** Whether a queue is bound so that it gets a message with this routing key. */
-  reaches(routingKey: string): Promise<boolean>;
+  /** Whether the queue of a process is bound so that it gets events with this routing key, or what happens in this scope. */
+  reaches(routingKeyOrScope: string): Promise<boolean>;
   /** Cut the connections of the service under test; new ones are let through. */
   cut(): void;
 }
@@ -19,7 +22,9 @@ export interface TestBroker extends AsyncDisposable {
 /** Connect to the real broker under a prefix of one's own; everything below it is deleted in the end. */
 export async function startBroker(): Promise<TestBroker> {
   await using stack = new AsyncDisposableStack();
-  const { AMQP_URL: url = '', AMQP_PREFIX: prefix = '' } = stack.use(testEnvironment()).env;
+  const { env } = stack.use(testEnvironment());
+  await migrated(env, database);
+  const { AMQP_URL: url = '', AMQP_PREFIX: prefix = '' } = env;
   const bus = stack.use(await Bus.connect(url, prefix, createLogger('test', 'silent')));
   const returned = new Set<string>();
   const kept = stack.use(
@@ -35,14 +40,15 @@ export async function startBroker(): Promise<TestBroker> {
   const running = stack.move();
   return {
     url: throughWire.href,
-    prefix,
+    env,
     bus,
     cut: wire.cut,
-    reaches: async (routingKey) => {
+    reaches: async (to) => {
       const messageId = `probe-${probes++}`;
       const body = Buffer.from('{"type":"probe","data":{}}');
       // The broker returns what reaches no queue before it confirms.
-      kept.current?.publish(bus.names.events, routingKey, body, { mandatory: true, messageId });
+      const { live, events } = bus.names;
+      kept.current?.publish(to.startsWith('project:') ? live : events, to, body, { mandatory: true, messageId });
       await kept.current?.waitForConfirms();
       return !returned.has(messageId);
     },

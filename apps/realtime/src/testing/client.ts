@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { WebSocket } from 'ws';
 
 /** A message from the service. */
@@ -7,6 +6,8 @@ export interface Received {
   data: Record<string, unknown>;
   timestamp?: unknown;
   request_id?: string;
+  seq?: number;
+  epoch?: string;
 }
 
 /** A WebSocket client that remembers what it received until somebody asks for it. */
@@ -16,18 +17,29 @@ export class Client {
   readonly inbox: Received[] = [];
   /** Code of the close, once closed. */
   readonly closed: Promise<number>;
+  /** Reason of the close, once closed. */
+  reason = '';
+  /** Rejects when the connection is refused. */
+  readonly opened: Promise<unknown>;
   #wake: () => void = () => {};
   #isClosed = false;
 
   constructor(url: string, headers: Record<string, string> = {}) {
     this.socket = new WebSocket(url, { headers, perMessageDeflate: false });
+    this.opened = new Promise((resolve, reject) => {
+      this.socket.once('open', resolve).once('error', reject);
+      // A connection that is given up while it is being made may just close.
+      this.socket.once('close', () => reject(new Error('closed before it was open')));
+    });
+    this.opened.catch(() => {});
     this.socket.on('error', () => {});
     this.socket.on('message', (data) => {
       this.inbox.push(JSON.parse(data.toString()));
       this.#wake();
     });
     this.closed = new Promise((resolve) => {
-      this.socket.on('close', (code) => {
+      this.socket.on('close', (code, reason) => {
+        this.reason = reason.toString();
         this.#isClosed = true;
         resolve(code);
         this.#wake();
@@ -38,7 +50,7 @@ export class Client {
   /** Connect. */
   static async open(url: string, headers: Record<string, string> = {}): Promise<Client> {
     const client = new Client(url, headers);
-    await once(client.socket, 'open');
+    await client.opened;
     return client;
   }
 

@@ -18,44 +18,52 @@ export interface User {
   session: string;
 }
 
+/** One process of the service. */
+export type Replica = RunningService<Context>;
+
 /** The real service between real neighbours that only tests know. */
 export class Platform implements AsyncDisposable {
   readonly world: World;
   readonly broker: TestBroker;
-  readonly service: RunningService<Context>;
+  readonly service: Replica;
   readonly stubs: RunningGrpcServer;
+  /** Start another replica of the service; the caller stops it. */
+  readonly startReplica: (limits?: Partial<Limits>) => Promise<Replica>;
   readonly #stack: AsyncDisposableStack;
+  /** How many pieces each command has written. */
+  readonly #pieces = new Map<string, number>();
 
-  private constructor(own: Pick<Platform, 'world' | 'broker' | 'service' | 'stubs'>, stack: AsyncDisposableStack) {
+  private constructor(
+    own: Pick<Platform, 'world' | 'broker' | 'service' | 'stubs' | 'startReplica'>,
+    stack: AsyncDisposableStack,
+  ) {
     this.world = own.world;
     this.broker = own.broker;
     this.service = own.service;
     this.stubs = own.stubs;
+    this.startReplica = own.startReplica;
     this.#stack = stack;
   }
 
-  static async start(limits: Partial<Limits> = {}): Promise<Platform> {
+  static async start(limits: Partial<Limits> = {}, settings: Record<string, string> = {}): Promise<Platform> {
     await using stack = new AsyncDisposableStack();
     const world = new World();
     const broker = stack.use(await startBroker());
     const stubs = await startStubs(world);
     stack.defer(() => stubs.stop(0));
     const address = `127.0.0.1:${stubs.port}`;
-    const service = stack.use(
-      await startService(realtimeWith(limits), {
-        PORT: '0',
-        GRPC_PORT: '0',
-        ADMIN_PORT: '0',
-        LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
+    const startReplica: Platform['startReplica'] = (own = {}) =>
+      startService(realtimeWith({ ...limits, ...own }), {
+        ...broker.env,
         JWT_SECRET: secret,
         AMQP_URL: broker.url,
-        AMQP_PREFIX: broker.prefix,
         PROJECT_SERVICE_ADDRESS: address,
         TASK_SERVICE_ADDRESS: address,
         COMMAND_RUNNER_ADDRESS: address,
-      }),
-    );
-    return new Platform({ world, broker, service, stubs }, stack.move());
+        ...settings,
+      });
+    const service = stack.use(await startReplica());
+    return new Platform({ world, broker, service, stubs, startReplica }, stack.move());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -89,17 +97,17 @@ export class Platform implements AsyncDisposable {
   }
 
   /** Connect without signing in. */
-  connect(session: string, headers: Record<string, string> = {}): Promise<Client> {
-    return Client.open(this.url(session), headers);
+  connect(session: string, headers: Record<string, string> = {}, replica = this.service): Promise<Client> {
+    return Client.open(this.url(session, replica), headers);
   }
 
-  url(session: string): string {
-    return `ws://127.0.0.1:${this.service.ctx.port}/ws/${session}`;
+  url(session: string, replica = this.service): string {
+    return `ws://127.0.0.1:${replica.ctx.port}/ws/${session}`;
   }
 
   /** Connect and sign in. */
-  async signIn(user: User): Promise<Client> {
-    const client = await this.connect(user.session);
+  async signIn(user: User, replica = this.service): Promise<Client> {
+    const client = await this.connect(user.session, {}, replica);
     const answer = await client.ask({ type: 'authenticate', token: this.token(user) });
     if (answer.type !== 'authenticated') throw new Error(`not signed in: ${JSON.stringify(answer)}`);
     return client;
@@ -110,11 +118,14 @@ export class Platform implements AsyncDisposable {
     await this.broker.bus.publishEvent(newEvent(type, { actor: 'test', project_id }, data));
   }
 
-  /** Tell output of a command. */
-  output(project_id: string | null, task_id: string | null, command_id: string, content: string): Promise<void> {
+  /** Tell output of a command: its next piece, or several. */
+  output(project_id: string | null, task_id: string | null, command_id: string, ...contents: string[]): Promise<void> {
     const timestamp = new Date().toISOString();
-    const pieces = [{ stream: 'stdout' as const, content, timestamp }];
-    return this.tell('command.output', project_id, { command_id, task_id, user_id: 'test', sequence: 1, pieces });
+    const pieces = contents.map((content) => ({ stream: 'stdout' as const, content, timestamp }));
+    const sequence = (this.#pieces.get(command_id) ?? 0) + 1;
+    this.#pieces.set(command_id, sequence + pieces.length - 1);
+    const about = { command_id, run_id: command_id, task_id, user_id: 'test' };
+    return this.tell('command.output', project_id, { ...about, sequence, pieces });
   }
 }
 

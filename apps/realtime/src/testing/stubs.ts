@@ -2,9 +2,11 @@ import { AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
 import { type Maintenance, MaintenanceServiceService } from '@claude-cli/proto/platform/v1/maintenance';
 import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
+import { QueueServiceService } from '@claude-cli/proto/platform/v1/queues';
 import { type RecordActivityRequest, SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
 import { type ExecuteTaskRequest, TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
-import type { Role } from '@claude-cli/shared/caller';
+import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
+import { isAdmin, type Role } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { RpcDefinition } from '@claude-cli/shared/grpc/definition';
 import {
@@ -15,6 +17,19 @@ import {
   startGrpcServer,
 } from '@claude-cli/shared/grpc/server';
 import { createLogger } from '@claude-cli/shared/logger';
+import { testTrust } from '@claude-cli/shared/testing/trust';
+
+/** A command, and what is stored of it. */
+export interface StubbedCommand {
+  user_id: string;
+  task_id?: string;
+  project_id?: string;
+  /** Present run; the id of the command when absent. */
+  run_id?: string;
+  /** How it ended, with exit code 0. */
+  status?: 'completed';
+  stored?: { sequence: number; content: string }[];
+}
 
 /** What the services that stand in for the others know. */
 export class World {
@@ -23,6 +38,8 @@ export class World {
   /** Users whose accounts are disabled. */
   readonly disabled = new Set<string>();
   maintenance: Maintenance = { status: 'none' };
+  /** Preferences of users for notifications. */
+  readonly preferences = new Map<string, Record<string, boolean>>();
   /** From session to user. */
   readonly sessions = new Map<string, string>();
   /** From project to members. */
@@ -30,11 +47,13 @@ export class World {
   /** From task to project. */
   readonly tasks = new Map<string, string>();
   /** Commands by id. */
-  readonly commands = new Map<string, { user_id: string; task_id?: string }>();
+  readonly commands = new Map<string, StubbedCommand>();
   /** Entries of the histories of sessions. */
   readonly activities: RecordActivityRequest[] = [];
   /** Calls that arrived, as "method request-id". */
   readonly calls: string[] = [];
+  /** How many executions wait in the queue of high priority. */
+  waiting = 0;
   /** What happens when a task is executed. */
   onExecute: (request: ExecuteTaskRequest) => Promise<void> = async () => {};
 }
@@ -87,6 +106,11 @@ export function startStubs(world: World): Promise<RunningGrpcServer> {
       throw new PlatformError('AUTH_TOKEN_INVALID', 'The API key is not valid');
     },
   });
+  const users = stub(UserServiceService, {
+    getPreferences: async ({ preferences }, { user_id }) => ({
+      preferences: { notifications: preferences.get(user_id) ?? {} },
+    }),
+  });
   const maintenance = stub(MaintenanceServiceService, { getMaintenance: async (world) => world.maintenance });
   const projects = stub(ProjectServiceService, {
     checkAccess: async (_, { project_id }, call) => {
@@ -120,26 +144,43 @@ export function startStubs(world: World): Promise<RunningGrpcServer> {
       return { task_id: request.task_id, execution_id: request.task_id, status: 'queued', queue_position: 3 };
     },
   });
-  const commands = stub(CommandServiceService, {
-    getCommandStatus: async (_, { command_id }, call) => {
-      const command = world.commands.get(command_id);
-      if (command?.user_id !== call.caller.user_id) {
-        throw new PlatformError('RESOURCE_NOT_FOUND', 'The command does not exist');
-      }
+  const queues = stub(QueueServiceService, {
+    getQueueStatus: async (world, _, call) => {
+      seen(world, 'getQueueStatus', call);
+      const empty = { size: 0, processing: 0, completed_today: 0, paused: false };
       return {
-        command_id,
-        command: 'true',
-        status: 'running',
-        output: [],
-        duration: 0,
-        output_truncated: false,
-        forced: false,
-        working_directory: '/',
-        ...(command.task_id ? { task_id: command.task_id } : {}),
+        queues: { high_priority: { ...empty, size: world.waiting }, normal_priority: empty, low_priority: empty },
+        workers: { active: 1, idle: 3, total: 4 },
+        performance: { tasks_per_minute: 0, average_processing_time: '00:00:00', success_rate: 1 },
       };
     },
+    getQueueLoad: async (world, _, call) => {
+      seen(world, 'getQueueLoad', call);
+      return { tasks_per_minute: 15.5, high: world.waiting, normal: 12, low: 45 };
+    },
   });
-  const services = [auth, maintenance, sessions, projects, tasks, commands];
+  const commands = stub(CommandServiceService, {
+    readCommandOutput: async (_, { command_id, run_id, after, limit }, call) => {
+      seen(world, 'readCommandOutput', call);
+      const command = world.commands.get(command_id);
+      if (!command || (command.user_id !== call.caller.user_id && !isAdmin(call.caller))) {
+        throw new PlatformError('RESOURCE_NOT_FOUND', 'The command does not exist');
+      }
+      const { stored = [], run_id: present = command_id, status, task_id, project_id } = command;
+      const about = { run_id: present, ...(task_id ? { task_id } : {}), ...(project_id ? { project_id } : {}) };
+      const last = stored.at(-1)?.sequence ?? 0;
+      if (run_id !== undefined && run_id !== present) return { ...about, last: 0, chunks: [], complete: true };
+      const following = stored.filter(({ sequence }) => sequence > after).slice(0, limit);
+      const complete = limit > 0 && (following.at(-1)?.sequence ?? last) === last;
+      const chunks = following.map(({ sequence, content }) => ({
+        sequence,
+        pieces: [{ stream: 'stdout', content, timestamp: new Date().toISOString() }],
+      }));
+      const end = status && { sequence: last + 1, status, exit_code: 0 };
+      return { ...about, last: end ? last + 1 : last, chunks, complete, ...(end && complete ? { end } : {}) };
+    },
+  });
+  const services = [auth, users, maintenance, sessions, projects, tasks, queues, commands];
   const log = createLogger('stubs', 'silent');
-  return startGrpcServer({ host: '127.0.0.1', port: 0, services, ctx: world, log });
+  return startGrpcServer({ host: '127.0.0.1', port: 0, services, ctx: world, log, trust: testTrust });
 }
