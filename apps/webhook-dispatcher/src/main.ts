@@ -1,0 +1,4 @@
+import { runService } from '@claude-cli/shared/service/run';
+import { webhookDispatcher } from './service.ts';
+
+await runService(webhookDispatcher);

@@ -1,0 +1,22 @@
+/** A certificate for localhost and receiver.example that nobody trusts but tests, and its key. Valid for a hundred years. */
+export const testCertificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQghtkr/Z7Z1JaVLDd8
+ljOZKOB+SKaxUamzR7ew4WqJTUmhRANCAASgP87qczCje4yPTycGFTc5IXJ1Gv/m
+ctv1eDl4mOcgQNwY/ps1TY5/FoRli31ny50B7joiRsOdj39ETaO6CppE
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBrzCCAVSgAwIBAgIUB1016nDpbm8TNFM7RZ9AAc4Cv3IwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNTE5MTMwM1oYDzIxMjYxMTAx
+MTkxMzAzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASgP87qczCje4yPTycGFTc5IXJ1Gv/mctv1eDl4mOcgQNwY/ps1TY5/
+FoRli31ny50B7joiRsOdj39ETaO6CppEo4GBMH8wHQYDVR0OBBYEFMzsTEvOs+oE
+WopqiejLEg0butIzMB8GA1UdIwQYMBaAFMzsTEvOs+oEWopqiejLEg0butIzMA8G
+A1UdEwEB/wQFMAMBAf8wLAYDVR0RBCUwI4IJbG9jYWxob3N0ghByZWNlaXZlci5l
+eGFtcGxlhwR/AAABMAoGCCqGSM49BAMCA0kAMEYCIQCxDPOzYjFUa2Xg6ok1Vjsd
+dVVb/BBPJWgpLWvyDNj2ygIhAPr0qCn2J+TSZvTS1uR9jyQ71Hvgt6abM/WVclUT
+vbad
+-----END CERTIFICATE-----
+`,
+};
