@@ -2,16 +2,18 @@ import { Accounts } from '@claude-cli/shared/accounts';
 import type { RpcChannel } from '@claude-cli/shared/grpc/client';
 import type { Logger } from '@claude-cli/shared/logger';
 import { MaintenanceWatch } from '@claude-cli/shared/maintenance';
+import { connectRedis } from '@claude-cli/shared/redis';
 import type { Owner } from '@claude-cli/shared/service/resources';
 import type { BaseContext } from '@claude-cli/shared/service/service';
 import type { Redis } from 'ioredis';
 import type { GatewayConfig, GatewaySetting } from './config.ts';
+import { EventStreams } from './http/event-streams.ts';
+import { Refusals } from './http/refusals.ts';
 import { RequestWindow } from './http/request-window.ts';
 import { Once } from './idempotency/once.ts';
 import { LoginLimits } from './limits/login-limits.ts';
 import { Overload } from './limits/overload.ts';
 import { RateLimits } from './limits/rate-limits.ts';
-import { connectRedis } from './limits/redis.ts';
 import { InSession } from './sessions/in-session.ts';
 
 /** What everything in the gateway works with. */
@@ -27,8 +29,11 @@ export interface GatewayContext {
   logins: LoginLimits;
   overload: Overload;
   maintenance: MaintenanceWatch;
+  refusals: Refusals;
   once: Once;
   inSession: InSession;
+  /** Server-sent events that are being sent. */
+  streams: EventStreams;
   /** How the last minute of requests went. */
   window: RequestWindow;
   /** When the gateway started, as performance.now() tells it. */
@@ -59,8 +64,10 @@ export function contextOf(
     logins: new LoginLimits(config.RATE_LIMIT_LOGIN, redis),
     overload: new Overload(config),
     maintenance: new MaintenanceWatch(projectService, 'gateway', log),
+    refusals: new Refusals(projectService, log),
     once: new Once(projectService, config.JWT_SECRET, log),
     inSession: new InSession(projectService, log),
+    streams: new EventStreams(log),
     window: new RequestWindow(),
     startedAt: performance.now(),
   };

@@ -1,11 +1,4 @@
 import { runService } from '@claude-cli/shared/service/run';
-import { gatewaySettings } from './config.ts';
-import { createContext } from './context.ts';
-import { startGateway } from './http/server.ts';
+import { gateway } from './service.ts';
 
-await runService({
-  name: 'gateway',
-  settings: gatewaySettings,
-  context: createContext,
-  runs: [({ maintenance }) => maintenance.start(), (ctx) => startGateway(ctx)],
-});
+await runService(gateway);

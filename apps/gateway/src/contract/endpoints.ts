@@ -33,6 +33,8 @@ export interface Endpoint {
   status: number;
   access: Access;
   paginated: boolean;
+  /** Answered by server-sent events, for as long as the caller listens. */
+  streams: boolean;
   /** Longest wait for the owner, in milliseconds. */
   deadlineMs: number;
   /** Error codes of its own, besides those that follow from its access, input and method. */
@@ -43,6 +45,9 @@ export interface Endpoint {
 }
 
 const defaultDeadlineMs = 10_000;
+
+/** Field of a stream that the header Last-Event-ID goes into: the last event that the caller has. */
+export const resumeField = 'since';
 
 /** Field that the gateway fills with the names of the fields that a caller sent as null; callers never see it. */
 export const clearedFields = 'cleared_fields';
@@ -84,6 +89,7 @@ export function endpointsOf(contract: Contract = loadContract()): readonly Endpo
         status: rest.status || 200,
         access: rest.access as Access,
         paginated: rest.paginated,
+        streams: method.methodKind === 'server_streaming',
         deadlineMs: rest.deadlineMs || defaultDeadlineMs,
         errors: rest.errors as readonly ErrorCode[],
         request: method.input,
@@ -122,6 +128,9 @@ function problemsOf(endpoint: Endpoint): string[] {
   if (!methods.includes(endpoint.method)) problems.push(`the method ${endpoint.method} is not supported`);
   if (!endpoint.path.startsWith('/api/')) problems.push('the path must start with /api/');
   if (!accessLevels.includes(endpoint.access)) problems.push('the access is not specified');
+  if (endpoint.streams && (endpoint.method !== 'GET' || !names.includes(resumeField))) {
+    problems.push(`a stream is a GET with a field ${resumeField}`);
+  }
   for (const code of endpoint.errors) if (!isErrorCode(code)) problems.push(`${code} is no error code`);
   if (endpoint.status < 200 || endpoint.status > 203) problems.push(`${endpoint.status} is no status with an answer`);
   if (endpoint.paginated && !['page', 'page_size'].every((name) => names.includes(name))) {

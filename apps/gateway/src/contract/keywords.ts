@@ -4,7 +4,7 @@ import type { Ajv, SchemaValidateFunction } from 'ajv';
 const maxDepth = 32;
 
 /** Whether a text can be stored and sent anywhere: no NUL, no half of a surrogate pair. */
-export function isText(text: string): boolean {
+function isText(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }
 

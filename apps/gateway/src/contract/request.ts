@@ -1,5 +1,5 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
-import { acceptedFields, clearedFields, type Endpoint } from './endpoints.ts';
+import { acceptedFields, clearedFields, type Endpoint, resumeField } from './endpoints.ts';
 import { invalid, type Validate } from './validator.ts';
 
 /** The parts of an HTTP request that a message is made of. */
@@ -9,6 +9,8 @@ export interface RequestParts {
   query: string;
   /** Parsed JSON; undefined without a body. */
   body: unknown;
+  /** What the caller of a stream received last, by its Last-Event-ID. */
+  last?: string;
 }
 
 type Message = Record<string, unknown>;
@@ -20,11 +22,12 @@ export type ReadRequest = (parts: RequestParts) => Message;
 export function requestReaderOf(endpoint: Endpoint, validate: Validate): ReadRequest {
   const fields = new Map(acceptedFields(endpoint.request).map((field) => [field.name, field]));
   const clears = endpoint.request.fields.some((field) => field.name === clearedFields);
-  return ({ params, query, body }) => {
+  return ({ params, query, body, last }) => {
     const message = endpoint.input === 'body' ? objectOf(body) : {};
     const cleared = clears ? namesOfCleared(message, fields) : [];
     dropNulls(message, endpoint.request);
     if (query) readQuery(message, query, endpoint.input === 'query' ? fields : new Map());
+    if (last !== undefined) message[resumeField] = last;
     for (const name of endpoint.pathParameters) {
       const value = coerce(params[name] ?? '', fields.get(name));
       if (Object.hasOwn(message, name) && message[name] !== value) throw invalid(name, 'Field is unknown');

@@ -129,7 +129,7 @@ function requestOf(step: PlannedStep, { contract, examples, variables }: Means):
         name: field.name,
         value: String(withVariables({ [field.name]: examples.input(field) }, variables)[field.name]),
         description: commentOf(field),
-        isSent: contract.rulesOf(field).required,
+        isSent: contract.rulesOf(field).required || (step.query ?? []).includes(field.name),
       })),
     body,
     token: endpoint.access === 'everyone' ? undefined : (step.token ?? tokenVariable),

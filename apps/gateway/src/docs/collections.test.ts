@@ -92,8 +92,8 @@ describe('the collection', () => {
   });
 
   test('has an endpoint that the tour does not name at the end of its folder, and names none that is not there', () => {
-    const [known] = endpoints;
-    if (!known) throw new Error('there are no endpoints');
+    const known = endpoints.find(({ name }) => name.startsWith('AuthService.'));
+    if (!known) throw new Error('there is no such endpoint');
     const added = { ...known, name: 'AuthService.Invent', rpc: 'invent' };
     const { folders } = collectionOf(contract, [added, ...endpoints]);
     expect(folders.find(({ name }) => name === 'Auth')?.requests.at(-1)?.id).toBe('invent');

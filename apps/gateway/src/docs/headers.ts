@@ -67,6 +67,13 @@ export const requestHeaders: Readonly<Record<string, Schema>> = {
     description: 'Session in which this happens: it is told to its history and counts as an access of it.',
     schema: { type: 'string', format: 'uuid', examples: [exampleId('session')] },
   },
+  LastEventId: {
+    name: 'Last-Event-ID',
+    in: 'header',
+    description:
+      'Id of the last event that was received: what came after it is sent first. Browsers send it by themselves.',
+    schema: { type: 'string', maxLength: 128, examples: ['7c9e6679:1042'] },
+  },
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',
@@ -86,6 +93,7 @@ export const requestHeaders: Readonly<Record<string, Schema>> = {
 export function headerParametersOf(endpoint: Endpoint): Schema[] {
   const names = ['RequestId'];
   if (endpoint.access !== 'everyone') names.push('SessionId');
+  if (endpoint.streams) names.push('LastEventId');
   if (takesIdempotencyKey(endpoint)) names.push('IdempotencyKey');
   return names.map((name) => reference('parameters', name));
 }

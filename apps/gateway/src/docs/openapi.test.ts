@@ -103,7 +103,8 @@ describe('the OpenAPI document', () => {
       const { schema, example } = operation.requestBody.content['application/json'];
       expect(problemsOf(schema, example)).toBe('');
     }
-    const { schema, example } = operation.responses[endpoint.status].content['application/json'];
+    const type = endpoint.streams ? 'text/event-stream' : 'application/json';
+    const { schema, example } = operation.responses[endpoint.status].content[type];
     expect(problemsOf(schema, example)).toBe('');
   });
 

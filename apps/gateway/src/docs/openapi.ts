@@ -7,6 +7,7 @@ import { errorExamples, sharedAnswers } from './error-answers.ts';
 import { Examples } from './examples.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
 import { MessageSchemas, operationOf, tagOf } from './operation.ts';
+import { webhooksOf } from './webhooks.ts';
 
 const description = `Projects, tasks, executions and commands of a team.
 
@@ -34,6 +35,7 @@ export function openapiOf(contract: Contract, endpoints: readonly Endpoint[], ve
     servers: [{ url: '/', description: 'The installation that serves this document' }],
     tags: [...tags].map(([name, about]) => ({ name, description: about })),
     paths,
+    webhooks: webhooksOf(),
     components: {
       schemas: { ...means.schemas.written, ...envelopeSchemas },
       responses: sharedAnswers(),

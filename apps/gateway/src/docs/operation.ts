@@ -80,9 +80,7 @@ export function operationOf(endpoint: Endpoint, means: Means): Schema {
       [endpoint.status]: {
         description: commentOf(endpoint.response),
         headers: headersOf(endpoint.status, [], takesIdempotencyKey(endpoint)),
-        content: {
-          'application/json': { schema: answerSchema(endpoint, means), example: answerExample(endpoint, means) },
-        },
+        content: answerContent(endpoint, means),
       },
       ...errorAnswersOf(endpoint),
     },
@@ -123,6 +121,18 @@ function requestBodyOf(endpoint: Endpoint, { schemas, examples }: Means): Schema
   };
 }
 
+function answerContent(endpoint: Endpoint, means: Means): Schema {
+  // OpenAPI 3.1 describes a stream as text; what an event holds is told by the schema of its message.
+  if (endpoint.streams)
+    return { 'text/event-stream': { schema: { type: 'string' }, example: streamExample(endpoint, means) } };
+  return { 'application/json': { schema: answerSchema(endpoint, means), example: answerExample(endpoint, means) } };
+}
+
+function streamExample(endpoint: Endpoint, { examples }: Means): string {
+  const { id, event, data } = examples.answer(endpoint) as Record<string, string>;
+  return `id: ${id}\nevent: ${event}\ndata: ${data}\n\n`;
+}
+
 function answerSchema(endpoint: Endpoint, { schemas }: Means): Schema {
   const plain = schemas.response(endpoint.response);
   return {
@@ -137,7 +147,7 @@ function answerSchema(endpoint: Endpoint, { schemas }: Means): Schema {
 }
 
 /** The whole success of an endpoint, in its envelope. */
-export function answerExample(endpoint: Endpoint, { examples, version }: Pick<Means, 'examples' | 'version'>): Schema {
+function answerExample(endpoint: Endpoint, { examples, version }: Pick<Means, 'examples' | 'version'>): Schema {
   const data = examples.answer(endpoint);
   const { path } = examples.request(endpoint);
   const position = { ...path, page: 1, page_size: 50 };

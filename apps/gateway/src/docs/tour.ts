@@ -10,6 +10,8 @@ export interface Step {
   note?: string;
   /** Fields of the body that differ from the example; null leaves one out. */
   body?: Readonly<Record<string, unknown>>;
+  /** Parameters of the query that are sent though the endpoint does not need them always. */
+  query?: readonly string[];
   /** Values of path parameters that are not those of the variables of their names. */
   path?: Readonly<Record<string, string>>;
   /** The variable whose token is sent; the one of the sign-in when absent. */
@@ -42,6 +44,10 @@ export const tour: readonly Step[] = [
   { of: 'SystemService.GetHealth' },
   { of: 'SystemService.GetDetailedHealth' },
   { of: 'SystemService.GetSystemInfo' },
+
+  { of: 'MaintenanceService.StartMaintenance' },
+  { of: 'MaintenanceService.GetMaintenance' },
+  { of: 'MaintenanceService.EndMaintenance' },
 
   { of: 'UserService.GetProfile' },
   { of: 'UserService.UpdatePreferences' },
@@ -135,9 +141,37 @@ export const tour: readonly Step[] = [
   { of: 'CommandService.CancelCommand' },
   { of: 'CommandService.ListCommandHistory' },
 
+  {
+    of: 'LiveService.StreamCommand',
+    note: 'The command has ended above, so the stream tells all that it wrote, and ends.',
+  },
+  { of: 'LiveService.StreamEvents', query: ['project_id'], note: 'It goes on until you stop it.' },
+
   { of: 'AnalyticsService.GetProjectAnalytics' },
 
-  { of: 'MaintenanceService.StartMaintenance' },
-  { of: 'MaintenanceService.GetMaintenance' },
-  { of: 'MaintenanceService.EndMaintenance' },
+  { of: 'WebhookService.ListEventTypes' },
+  { of: 'WebhookService.CreateWebhook', body: { project_id: '{{project_id}}' }, saves: { webhook_id: 'id' } },
+  { of: 'WebhookService.ListWebhooks' },
+  { of: 'WebhookService.GetWebhook' },
+  { of: 'WebhookService.UpdateWebhook' },
+  { of: 'WebhookService.RotateSecret' },
+  { of: 'WebhookService.TestWebhook', saves: { delivery_id: 'id' } },
+  { of: 'WebhookService.ListDeliveries' },
+  { of: 'WebhookService.GetDelivery' },
+  { of: 'WebhookService.Redeliver' },
+  { of: 'WebhookService.StartReplay', saves: { replay_id: 'id' } },
+  { of: 'WebhookService.GetReplay' },
+  { of: 'WebhookService.GetWebhookStatistics' },
+  { of: 'WebhookService.PauseWebhook' },
+  { of: 'WebhookService.ResumeWebhook' },
+  { of: 'WebhookService.DeleteWebhook' },
+
+  {
+    of: 'NotificationService.ListNotifications',
+    note: 'The newest is used below; there is one at least, of the maintenance that was announced above.',
+    saves: { notification_id: 'items[0].id' },
+  },
+  { of: 'NotificationService.ReadNotification' },
+  { of: 'NotificationService.ReadAllNotifications' },
+  { of: 'NotificationService.DismissNotification' },
 ];

@@ -6,6 +6,7 @@ import { shapeOf } from '../contract/endpoints.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { type Admit, createAdmission } from './admission.ts';
 import { jsonBody } from './body.ts';
+import { cors } from './cors.ts';
 import { errorText, sendJson } from './envelope.ts';
 import { errorHandler } from './errors.ts';
 import { createIdentification } from './identification.ts';
@@ -25,9 +26,10 @@ export function createApp(ctx: GatewayContext, operations: readonly Operation[],
   app.use(observe(ctx));
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: apiPolicy } }));
   app.use(neverStored);
-  const { config, accounts, rateLimits, overload } = ctx;
+  const { config, accounts, rateLimits, overload, refusals } = ctx;
   app.use(overload.count);
-  const admit = createAdmission(createIdentification(config.JWT_SECRET, accounts), rateLimits, overload);
+  app.use(cors(config.CORS_ORIGINS, rateLimits));
+  const admit = createAdmission(createIdentification(config.JWT_SECRET, accounts), rateLimits, overload, refusals);
   const means: Means = {
     admit,
     perform: performer(ctx),
@@ -37,7 +39,8 @@ export function createApp(ctx: GatewayContext, operations: readonly Operation[],
   addRoutes(app, means, operations);
   app.use(admit('everyone'));
   app.use(documents);
-  app.use('/ws', upgradeRequired);
+  app.use('/ws', upgradeRequired('/ws', 'This address answers WebSocket connections only'));
+  app.use('/socket.io', upgradeRequired('/socket.io', withoutPolling));
   app.use(notFound);
   app.use(countedBy(rateLimits));
   app.use(errorHandler(ctx.log));
@@ -105,13 +108,18 @@ function otherMethods(path: string, operations: readonly Operation[]): RequestHa
   };
 }
 
-const upgradeRequired: RequestHandler = (_request, response) => {
-  response.locals.route = '/ws';
-  response.setHeader('Upgrade', 'websocket');
-  response.setHeader('Connection', 'Upgrade');
-  const error = new PlatformError('WEBSOCKET_CONNECTION_FAILED', 'This address answers WebSocket connections only');
-  sendJson(response, 426, errorText(error, response.locals.requestId));
-};
+// Clients of Socket.IO poll first unless told otherwise.
+const withoutPolling = "Socket.IO is served over WebSocket only: connect with transports: ['websocket']";
+
+function upgradeRequired(route: string, message: string): RequestHandler {
+  return (_request, response) => {
+    response.locals.route = route;
+    response.setHeader('Upgrade', 'websocket');
+    response.setHeader('Connection', 'Upgrade');
+    const error = new PlatformError('WEBSOCKET_CONNECTION_FAILED', message);
+    sendJson(response, 426, errorText(error, response.locals.requestId));
+  };
+}
 
 const notFound: RequestHandler = () => {
   throw new PlatformError('RESOURCE_NOT_FOUND', 'There is nothing at this address');

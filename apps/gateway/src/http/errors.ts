@@ -5,7 +5,7 @@ import { requestIdOf } from './admission.ts';
 import { errorReply, sendReply } from './reply.ts';
 
 /** Our error for what express, its body parser or passport throws: they tell by `status` and `type`. */
-export function errorFrom(thrown: unknown): PlatformError {
+function errorFrom(thrown: unknown): PlatformError {
   if (thrown instanceof PlatformError || !(thrown instanceof Error)) return PlatformError.from(thrown);
   if (thrown.name === 'AuthenticationError') {
     return new PlatformError('AUTH_TOKEN_INVALID', 'The token is invalid or expired', {}, thrown);

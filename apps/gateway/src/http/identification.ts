@@ -6,6 +6,7 @@ import { apiKeyPrefix, keysOf, type TokenClaims } from '@claude-cli/shared/token
 import type { Request, Response } from 'express';
 import passport from 'passport';
 import { Strategy } from 'passport-jwt';
+import { keptAddress } from '../limits/client-address.ts';
 
 /** Longest token that is looked at. Ours are below 500 characters. */
 const maxTokenLength = 8_192;
@@ -22,7 +23,7 @@ export function createIdentification(secrets: readonly string[], accounts: Accou
     }
     const requestId: string = response.locals.requestId;
     const token = bearerToken(request);
-    if (token?.startsWith(apiKeyPrefix)) return accounts.ofApiKey(token, requestId);
+    if (token?.startsWith(apiKeyPrefix)) return accounts.ofApiKey(token, requestId, keptAddress(request.ip));
     return accounts.ofToken(await claimsOf(request, response), requestId);
   };
 }

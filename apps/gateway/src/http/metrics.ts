@@ -1,8 +1,10 @@
 import { requestIdFrom } from '@claude-cli/shared/request-id';
-import { durationBuckets, metrics } from '@claude-cli/shared/telemetry';
+import { durationBuckets, metrics } from '@claude-cli/shared/telemetry/metrics';
+import { openSpanOf } from '@claude-cli/shared/telemetry/tracing';
 import type { RequestHandler } from 'express';
 import { Gauge, Histogram } from 'prom-client';
 import type { GatewayContext } from '../context.ts';
+import { onceAnswered } from './answered.ts';
 
 const duration = new Histogram({
   name: 'http_request_duration_seconds',
@@ -28,18 +30,27 @@ export function observe({ log, window }: GatewayContext): RequestHandler {
     const requestId = requestIdFrom(request.headers['x-request-id']);
     response.locals.requestId = requestId;
     response.setHeader('X-Request-ID', requestId);
+    const span = openSpanOf(request.headers, 'request', { kind: 'server' });
     inFlight.inc();
-    response.once('close', () => {
+    onceAnswered(response, (answered) => {
       inFlight.dec();
       const milliseconds = performance.now() - started;
-      const status = response.writableFinished ? response.statusCode : clientClosed;
+      const status = answered ? response.statusCode : clientClosed;
       const route: string = response.locals.route ?? 'none';
       const method = knownMethods.has(request.method) ? request.method : 'other';
       duration.observe({ method, route, status }, milliseconds / 1000);
       window.add(status, milliseconds);
-      log.debug({ request_id: requestId, method, route, status, ms: Math.round(milliseconds * 10) / 10 }, 'request');
+      const facts = { request_id: requestId, method, route, status, ms: Math.round(milliseconds * 10) / 10 };
+      span.run(() => log.debug(facts, 'request'));
+      const attributes = {
+        'http.request.method': method,
+        'http.route': route,
+        'http.response.status_code': status,
+        'request.id': requestId,
+      };
+      span.end(`${method} ${route}`, attributes, status >= 500);
     });
-    next();
+    span.run(next);
   };
 }
 

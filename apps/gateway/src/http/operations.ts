@@ -12,7 +12,7 @@ import { systemService } from '../system/system-service.ts';
 /** An endpoint with everything that answering it needs, compiled. */
 export interface Operation extends Endpoint {
   read: ReadRequest;
-  /** Ask the owner. */
+  /** Ask the owner; a stream resolves to an AsyncIterable of messages once the owner has accepted the call. */
   call(request: Record<string, unknown>, origin: Origin): Promise<unknown>;
   serialize: Serialize;
 }

@@ -1,10 +1,12 @@
+import type { LiveEvent } from '@claude-cli/proto/platform/v1/live';
 import type { Caller } from '@claude-cli/shared/caller';
+import type { Creation } from '@claude-cli/shared/creation';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
-import { inSpanOf } from '@claude-cli/shared/telemetry';
 import type { Request, RequestHandler, Response } from 'express';
 import type { GatewayContext } from '../context.ts';
 import { isStoppedByMaintenance, takesIdempotencyKey } from '../contract/endpoints.ts';
 import type { Meta } from '../contract/serializer.ts';
+import { keptAddress } from '../limits/client-address.ts';
 import { version } from '../version.ts';
 import { callerFrom, requestIdOf } from './admission.ts';
 import { CancelBudget } from './cancel-budget.ts';
@@ -26,21 +28,48 @@ interface Exchange {
 /** Makes the handler that answers admitted requests of an operation. */
 export function performer(ctx: GatewayContext): (operation: Operation) => RequestHandler {
   const cancellations = new CancelBudget();
-  return (operation) => (request, response) =>
-    inSpanOf(request.headers, `${operation.method} ${operation.path}`, 'server', async () => {
-      const who = callerFrom(request);
-      // Nobody has sessions before signing in, although many clients name one in every request.
-      const caller = operation.access === 'everyone' ? who : ctx.inSession.callerIn(request, who);
-      const message = read(operation, request);
-      if (response.destroyed) return;
-      const origin = originOf(operation, caller, response, cancellations);
-      sendReply(response, await perform(ctx, { operation, request, message, origin }));
-    });
+  return (operation) => async (request, response) => {
+    const who = withAddress(callerFrom(request), request);
+    // Nobody has sessions before signing in, although many clients name one in every request.
+    const caller = operation.access === 'everyone' ? who : ctx.inSession.callerIn(request, who);
+    const message = read(operation, request);
+    if (response.destroyed) return;
+    const origin = originOf(operation, caller, response, cancellations);
+    if (operation.streams) return stream(ctx, { operation, request, message, origin }, response);
+    sendReply(response, await perform(ctx, { operation, request, message, origin }));
+  };
 }
+
+function withAddress(caller: Caller, { ip }: Request): Caller {
+  const address = keptAddress(ip);
+  return address === undefined ? caller : { ...caller, address };
+}
+
+/** Pass on what the owner tells, once it has accepted the request. */
+async function stream(ctx: GatewayContext, exchange: Exchange, response: Response): Promise<void> {
+  const { operation, message, origin } = exchange;
+  const { deadline: _endless, ...lasting } = origin;
+  if (response.req.method === 'HEAD') return void response.end();
+  const signal = ctx.streams.admit(response);
+  let events: AsyncIterable<LiveEvent> | undefined;
+  const reply = await ctx.inSession.perform(operation, message, origin, async () => {
+    try {
+      events = (await operation.call(message, { ...lasting, signal })) as AsyncIterable<LiveEvent>;
+      return accepted;
+    } catch (thrown) {
+      return errorReply(ctx.log, thrown, origin.requestId);
+    }
+  });
+  if (events) await ctx.streams.send(response, events, signal);
+  else sendReply(response, reply);
+}
+
+const accepted: Reply = { status: 200, text: '{"data":{}}', headers: {} };
 
 function read(operation: Operation, request: Request): Message {
   const params = request.params as Record<string, string>;
-  return operation.read({ params, query: queryOf(request), body: request.body });
+  const last = operation.streams ? request.header('last-event-id') : undefined;
+  return operation.read({ params, query: queryOf(request), body: request.body, ...(last && { last }) });
 }
 
 function originOf(operation: Operation, caller: Caller, response: Response, cancellations: CancelBudget): Origin {
@@ -57,7 +86,7 @@ async function perform(ctx: GatewayContext, exchange: Exchange): Promise<Reply> 
   const { operation, request, message, origin } = exchange;
   const { deadlineMs } = operation;
   if (isStoppedByMaintenance(operation)) ctx.maintenance.refuseWrites();
-  const run = () => call(ctx, exchange);
+  const run = (creates?: Creation) => call(ctx, creates ? { ...exchange, origin: { ...origin, creates } } : exchange);
   return ctx.inSession.perform(operation, message, origin, () =>
     takesIdempotencyKey(operation) ? ctx.once.perform({ request, message, origin, deadlineMs }, run) : run(),
   );

@@ -1,15 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newId } from '@claude-cli/shared/ids';
+import { requestIdFrom } from '@claude-cli/shared/request-id';
 import type { GatewayContext } from '../context.ts';
 import { type Contract, loadContract } from '../contract/contract.ts';
 import { endpointsOf } from '../contract/endpoints.ts';
 import { docsRoutes } from '../docs/routes.ts';
 import { createApp } from './app.ts';
+import { hostFaultOf } from './host.ts';
 import { operationsOf } from './operations.ts';
-import { answerRaw } from './raw-answer.ts';
+import { answerRaw, turnAway } from './raw-answer.ts';
 import { createWebsocketProxy } from './websocket-proxy.ts';
 
 /** The running public door. */
@@ -24,6 +26,8 @@ const limits = {
   requestTimeout: 60_000,
   connectionsCheckingInterval: 2_000,
   keepAliveTimeout: 65_000,
+  // We see to it ourselves, also where a connection is upgraded.
+  requireHostHeader: false,
   // Some HTTP clients offer h2c with every request; they get their answer over HTTP/1.1.
   shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 };
@@ -33,20 +37,42 @@ const maxConnections = 25_000;
 /** Share of the grace period that requests in flight get; the rest is for the other things that stop. */
 const drainShare = 0.4;
 
+/** How long callers may take, in milliseconds. */
+export type Patience = Partial<
+  Pick<typeof limits, 'headersTimeout' | 'requestTimeout' | 'connectionsCheckingInterval'>
+>;
+
 /** Start the public door. Disposing it stops accepting, lets requests in flight finish, and ends WebSockets. */
-export async function startGateway(ctx: GatewayContext, contract: Contract = loadContract()): Promise<Gateway> {
+export async function startGateway(
+  ctx: GatewayContext,
+  contract: Contract = loadContract(),
+  patience: Patience = {},
+): Promise<Gateway> {
   const proxy = createWebsocketProxy(ctx);
   const endpoints = endpointsOf(contract);
   const app = createApp(ctx, await operationsOf(ctx, contract, endpoints), docsRoutes(contract, endpoints));
   const inFlight = new Set<ServerResponse>();
-  const server = createServer(limits, (request, response) => {
+  const turnedAway = new WeakSet<Socket>();
+  const server = createServer({ ...limits, ...patience }, (request, response) => {
+    // What came along behind a request that was turned away is not looked at: the connection is closed (RFC 9112, 9.6).
+    if (turnedAway.has(request.socket)) return;
+    const fault = hostFaultOf(request);
+    if (fault) {
+      turnedAway.add(request.socket);
+      return turnAway(response, fault, requestIdFrom(request.headers['x-request-id']));
+    }
     inFlight.add(response);
     response.once('close', () => inFlight.delete(response));
     app(request, response);
   });
   server.setTimeout(idleMs);
   server.maxConnections = maxConnections;
-  server.on('upgrade', proxy.upgrade);
+  server.on('upgrade', (request, socket, head) => {
+    if (turnedAway.has(request.socket)) return;
+    const fault = hostFaultOf(request);
+    if (fault) answerRaw(socket, fault, requestIdFrom(request.headers['x-request-id']));
+    else proxy.upgrade(request, socket, head);
+  });
   server.on('clientError', (error: Error & { code?: string }, socket) => {
     // As node does by itself: an answer that has begun is not followed by another one.
     if ('_httpMessage' in socket && (socket._httpMessage as ServerResponse | null)?.headersSent)
@@ -65,6 +91,7 @@ export async function startGateway(ctx: GatewayContext, contract: Contract = loa
       for (const response of inFlight) response.shouldKeepAlive = false;
       const closed = once(server, 'close');
       server.close();
+      ctx.streams.endAll();
       proxy.close();
       await drained(server, closed, ctx.config.SHUTDOWN_GRACE_MS * drainShare);
     },

@@ -77,6 +77,15 @@ describe('a WebSocket through the gateway', () => {
     socket.terminate();
   });
 
+  test('of Socket.IO arrives with what it asks for', async () => {
+    const arrived = once(sockets, 'connection');
+    const socket = open('/socket.io/?EIO=4&transport=websocket');
+    const [, request] = (await arrived) as [unknown, IncomingMessage];
+    expect(request.url).toBe('/socket.io/?EIO=4&transport=websocket');
+    await once(socket, 'open');
+    socket.terminate();
+  });
+
   test('ends when realtime dies', async () => {
     const socket = open('/ws/session-1');
     await once(socket, 'open');
@@ -124,13 +133,22 @@ describe('a WebSocket through the gateway', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  test.each(['/ws', '/ws/', '/ws/a/b', '/ws/../admin', '/other'])('is refused at %s', async (path) => {
-    const { status, json } = await refusal(open(path));
-    expect([status, json.error.code]).toEqual([404, 'RESOURCE_NOT_FOUND']);
-  });
+  test.each(['/socket.io', '/socket.io/a?EIO=4', '/ws', '/ws/', '/ws/a/b', '/ws/../admin', '/other'])(
+    'is refused at %s',
+    async (path) => {
+      const { status, json } = await refusal(open(path));
+      expect([status, json.error.code]).toEqual([404, 'RESOURCE_NOT_FOUND']);
+    },
+  );
 });
 
 test('plain HTTP at the address of WebSockets is told to upgrade', async () => {
-  const { status, headers, json } = await ask(gateway, 'GET', '/ws/session-1');
-  expect([status, headers.get('upgrade'), json.error.code]).toEqual([426, 'websocket', 'WEBSOCKET_CONNECTION_FAILED']);
+  for (const path of ['/ws/session-1', '/socket.io/?EIO=4&transport=polling']) {
+    const { status, headers, json } = await ask(gateway, 'GET', path);
+    expect([status, headers.get('upgrade'), json.error.code]).toEqual([
+      426,
+      'websocket',
+      'WEBSOCKET_CONNECTION_FAILED',
+    ]);
+  }
 });

@@ -5,6 +5,7 @@ import { PlatformError } from '@claude-cli/shared/errors';
 import { requestIdFrom } from '@claude-cli/shared/request-id';
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import type { GatewayContext } from '../context.ts';
+import { isAllowedOrigin } from './cors.ts';
 import { answerRaw } from './raw-answer.ts';
 
 /** More connections than this through one gateway are refused. */
@@ -12,7 +13,7 @@ const maxSockets = 20_000;
 /** How long a client may take to close its side. */
 const closeGraceMs = 500;
 
-const realtimePath = /^\/ws\/[\w.~%-]{1,128}\/?(\?|$)/;
+const realtimePath = /^\/ws\/[\w.~%-]{1,128}\/?(\?|$)|^\/socket\.io\/?\?/;
 // What a proxy in front of us would say; none is trusted, so what a caller sends is not passed on as if it were true.
 const forwardedHeaders = /^(x-forwarded-.*|forwarded|x-real-ip)$/;
 
@@ -55,7 +56,13 @@ export function createWebsocketProxy({ config, log }: GatewayContext, upgradeTim
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const requestId = requestIdFrom(request.headers['x-request-id']);
     socket.on('error', (err) => log.debug({ request_id: requestId, err }, 'a WebSocket client broke off'));
+    const { origin } = request.headers;
+    // Browsers ask nobody before they open a WebSocket. Others need not say where they come from.
+    if (config.CORS_ORIGINS !== undefined && origin !== undefined && !isAllowedOrigin(config.CORS_ORIGINS, origin)) {
+      return answerRaw(socket, foreignOrigin(), requestId);
+    }
     if (!realtimePath.test(request.url ?? '')) return answerRaw(socket, nothingHere(), requestId);
+    if (request.method !== 'GET') return answerRaw(socket, onlyGet(), requestId);
     if (sockets.size >= maxSockets) return answerRaw(socket, overloaded(), requestId);
     for (const name of Object.keys(request.headers)) if (forwardedHeaders.test(name)) delete request.headers[name];
     request.headers['x-request-id'] = requestId;
@@ -86,6 +93,14 @@ function errorOf(error: Error & { code?: unknown }): PlatformError {
 
 function nothingHere(): PlatformError {
   return new PlatformError('RESOURCE_NOT_FOUND', 'There is nothing at this address');
+}
+
+function foreignOrigin(): PlatformError {
+  return new PlatformError('AUTH_INSUFFICIENT_PERMISSIONS', 'Pages of this origin may not connect');
+}
+
+function onlyGet(): PlatformError {
+  return new PlatformError('METHOD_NOT_ALLOWED', 'A WebSocket is opened by GET', { allowed: 'GET' });
 }
 
 function overloaded(): PlatformError {

@@ -1,13 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { IdempotencyServiceService } from '@claude-cli/proto/platform/v1/idempotency';
+import type { Creation } from '@claude-cli/shared/creation';
 import { type ErrorCode, PlatformError } from '@claude-cli/shared/errors';
 import type { RpcChannel, RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import type { Logger } from '@claude-cli/shared/logger';
+import { type Seal, sealUnder } from '@claude-cli/shared/seal';
 import type { Request } from 'express';
 import { invalid } from '../contract/validator.ts';
 import type { Reply } from '../http/reply.ts';
-import { type Seal, sealUnder } from './seal.ts';
 
 const header = 'idempotency-key';
 const sane = /^[\x21-\x7e]{1,255}$/;
@@ -36,7 +37,7 @@ export interface KeyedRequest {
 /**
  * Does a request with an Idempotency-Key once: whoever repeats it within 24 hours gets the first answer. Remembered by
  * project-service, so that it holds for all replicas and over restarts. An attempt whose gateway died can be repeated once
- * its lease is over, although nobody knows then whether it was done.
+ * its lease is over; whoever does it then is told that what it creates may be there.
  */
 export class Once {
   readonly #requests: RpcClient<typeof IdempotencyServiceService>;
@@ -45,12 +46,12 @@ export class Once {
 
   constructor(projectService: RpcChannel, secrets: readonly string[], log: Logger) {
     this.#requests = projectService.client(IdempotencyServiceService);
-    this.#seal = sealUnder(secrets);
+    this.#seal = sealUnder(secrets, 'kept answers');
     this.#log = log;
   }
 
   /** @throws PlatformError IDEMPOTENCY_KEY_IN_USE, IDEMPOTENCY_KEY_REUSED, VALIDATION_INVALID_FORMAT for a key that is none */
-  async perform(keyed: KeyedRequest, run: () => Promise<Reply>): Promise<Reply> {
+  async perform(keyed: KeyedRequest, run: (creates?: Creation) => Promise<Reply>): Promise<Reply> {
     const key = keyOf(keyed.request);
     if (key === undefined) return run();
     const attempt = { user_id: keyed.origin.caller.user_id, key, attempt_id: randomUUID() };
@@ -68,7 +69,7 @@ export class Once {
       case 'other_request':
         throw new PlatformError('IDEMPOTENCY_KEY_REUSED', 'The Idempotency-Key was used for another request before');
       case 'begun': {
-        const reply = await run();
+        const reply = await run({ id: begun.creates_id, again: begun.again });
         await this.#settle(attempt, reply, keyed.origin);
         return reply;
       }

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 
 /**
  * What stands for the address of a caller when requests are counted: IPv4 as it is, of IPv6 the network of 64 bits, since
@@ -6,7 +6,7 @@ import { isIPv6 } from 'node:net';
  */
 export function addressKey(address: string | undefined): string {
   if (!address) return 'unknown';
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  const mapped = mappedIPv4(address);
   if (mapped) return mapped;
   if (!isIPv6(address)) return address;
   const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::');
@@ -17,4 +17,16 @@ export function addressKey(address: string | undefined): string {
     .slice(0, 4)
     .map((group) => Number.parseInt(group, 16).toString(16))
     .join(':')}::/64`;
+}
+
+/** The address of a caller as it is kept: nothing but an address, whatever a trusted proxy passed on. */
+export function keptAddress(address: string | undefined): string | undefined {
+  if (!address || isIP(address) === 0) return undefined;
+  // Zones of IPv6 are names of any length, and mean something on one machine alone.
+  const [withoutZone] = address.split('%');
+  return mappedIPv4(address) ?? withoutZone;
+}
+
+function mappedIPv4(address: string): string | undefined {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
 }

@@ -1,4 +1,5 @@
 import { PlatformError } from '@claude-cli/shared/errors';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { anId, ask, bearer, idOf, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
@@ -142,7 +143,7 @@ describe('overload', () => {
       return {};
     });
     const pending = [1, 2].map(() => ask(gateway, 'GET', `/api/tasks/${anId}`));
-    while (gateway.calls.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until('both are asked', () => gateway.calls.length === 2);
     const { status, headers, json } = await ask(gateway, 'GET', '/api/tasks/');
     expect([status, json.error.code, headers.get('retry-after')]).toEqual([503, 'SYSTEM_OVERLOADED', '1']);
     expect(headers.get('x-ratelimit-limit')).not.toBeNull();
@@ -186,9 +187,10 @@ describe('accounts', () => {
       asked++;
       throw new PlatformError('SERVICE_UNAVAILABLE', 'project-service cannot be reached');
     });
-    await new Promise((resolve) => setTimeout(resolve, 2_100));
-    expect((await get(bearer('developer'))).status).toBe(200);
-    expect(asked).toBe(2);
+    await until('it is asked again', async () => {
+      expect((await get(bearer('developer'))).status).toBe(200);
+      return asked > 1;
+    });
     expect((await get(bearer('viewer'))).status).toBe(503);
   });
 

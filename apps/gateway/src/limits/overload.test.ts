@@ -8,7 +8,7 @@ function busyFor(milliseconds: number): void {
 }
 
 async function refuses(overload: Overload, keepBusy: () => void): Promise<boolean> {
-  const until = performance.now() + 6_000;
+  const until = performance.now() + 20_000;
   while (performance.now() < until) {
     keepBusy();
     await setTimeout(1);
@@ -24,7 +24,7 @@ async function refuses(overload: Overload, keepBusy: () => void): Promise<boolea
 test('an event loop that stays late refuses, and admits again once it is quick', async () => {
   using overload = new Overload({ MAX_REQUESTS_IN_FLIGHT: 10, MAX_EVENT_LOOP_DELAY_MS: 60 });
   expect(await refuses(overload, () => busyFor(200))).toBe(true);
-  const until = performance.now() + 6_000;
+  const until = performance.now() + 20_000;
   let admitted = false;
   while (!admitted && performance.now() < until) {
     await setTimeout(50);

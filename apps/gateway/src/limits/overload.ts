@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { RequestHandler } from 'express';
 import type { GatewayConfig } from '../config.ts';
+import { onceAnswered } from '../http/answered.ts';
 
 /** How often the delay is looked at, and the histogram begun anew, in milliseconds. */
 const lookMs = 1_000;
@@ -32,7 +33,7 @@ export class Overload implements Disposable {
   /** Counts what is being answered. */
   readonly count: RequestHandler = (_request, response, next) => {
     this.#inFlight++;
-    response.once('close', () => this.#inFlight--);
+    onceAnswered(response, () => this.#inFlight--);
     next();
   };
 

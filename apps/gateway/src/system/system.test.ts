@@ -1,6 +1,6 @@
 import { createLogger } from '@claude-cli/shared/logger';
+import { connectRedis } from '@claude-cli/shared/redis';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { connectRedis } from '../limits/redis.ts';
 import { ask, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 import { checkRedis } from './check-redis.ts';
 import { formatBytes } from './get-system-info.ts';
@@ -35,18 +35,18 @@ describe('health', () => {
     const { json } = await ask(gateway, 'GET', '/api/health/detailed', { anonymous: true });
     expect(json.data.status).toBe('healthy');
     expect(json.data.checks).toEqual({
-      database: { status: 'healthy', response_time: 4, connections: { active: 3, idle: 6, total: 9 } },
+      database: { status: 'healthy', response_time: 5, connections: { active: 4, idle: 8, total: 12 } },
       redis: { status: 'not_configured', memory_usage: null, connected_clients: null },
       websocket: { status: 'healthy', active_connections: 25, avg_latency: 45.2 },
       broker: { status: 'healthy' },
-      services: ['project-service', 'task-service', 'command-runner', 'realtime'].map((name) => ({
+      services: ['project-service', 'task-service', 'command-runner', 'realtime', 'webhook-dispatcher'].map((name) => ({
         name,
         status: 'healthy',
         response_time: expect.any(Number),
       })),
     });
     await ask(gateway, 'GET', '/api/health/detailed', { anonymous: true });
-    expect(asked).toBe(4);
+    expect(asked).toBe(5);
   });
 
   test.each([

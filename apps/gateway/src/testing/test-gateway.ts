@@ -1,16 +1,19 @@
+import { Readable } from 'node:stream';
 import type { Role } from '@claude-cli/shared/caller';
 import { RpcChannel } from '@claude-cli/shared/grpc/client';
 import type { RpcDefinition } from '@claude-cli/shared/grpc/definition';
 import { type Call, type ServedService, startGrpcServer } from '@claude-cli/shared/grpc/server';
 import { createLogger } from '@claude-cli/shared/logger';
 import type { MaintenanceWatch } from '@claude-cli/shared/maintenance';
+import { connectRedis } from '@claude-cli/shared/redis';
 import { readSettings } from '@claude-cli/shared/settings';
+import { testTrust } from '@claude-cli/shared/testing/trust';
 import { signToken } from '@claude-cli/shared/tokens';
 import { gatewaySettings } from '../config.ts';
 import { contextOf } from '../context.ts';
 import { type Contract, loadContract } from '../contract/contract.ts';
-import { startGateway } from '../http/server.ts';
-import { connectRedis } from '../limits/redis.ts';
+import type { Refusals } from '../http/refusals.ts';
+import { type Patience, startGateway } from '../http/server.ts';
 
 /** Secrets that the gateway of a test accepts: the one in use and an older one. */
 export const secrets = ['the secret in use: at least 32 characters', 'an older secret: at least 32 characters'];
@@ -51,6 +54,7 @@ export interface TestGateway extends AsyncDisposable {
   answers: Map<string, Answer>;
   calls: SeenCall[];
   maintenance: MaintenanceWatch;
+  refusals: Refusals;
   /** Forget what the services were told to answer, and what they were asked. */
   reset(): void;
   /** Everything that was logged, as text. */
@@ -65,6 +69,7 @@ export interface Difference {
   address?: string;
   /** Deadline of every endpoint. */
   deadlineMs?: number;
+  patience?: Patience;
 }
 
 /** Start the gateway on a free port. @param env settings that differ from the defaults */
@@ -83,16 +88,17 @@ export async function startTestGateway(
     services: await everyService(answers, calls),
     ctx: {},
     log: createLogger('services', 'silent'),
+    trust: testTrust,
   });
   stack.defer(() => grpc.stop(100));
-  const channel = new RpcChannel(difference.address ?? `127.0.0.1:${grpc.port}`);
+  const channel = new RpcChannel(difference.address ?? `127.0.0.1:${grpc.port}`, testTrust);
   stack.defer(() => channel.close());
   const settings = { ...patience, PORT: '0', JWT_SECRET: secrets.join(','), SHUTDOWN_GRACE_MS: '2000', ...env };
   const config = readSettings(gatewaySettings, settings);
   const redis = config.REDIS_URL === undefined ? undefined : stack.use(connectRedis(config.REDIS_URL, log)).client;
   const ctx = contextOf(config, log, () => channel, redis);
   stack.use(ctx.overload);
-  const { port } = stack.use(await startGateway(ctx, withDeadline(difference.deadlineMs)));
+  const { port } = stack.use(await startGateway(ctx, withDeadline(difference.deadlineMs), difference.patience));
   const running = stack.move();
   return {
     url: `http://127.0.0.1:${port}`,
@@ -100,6 +106,7 @@ export async function startTestGateway(
     answers,
     calls,
     maintenance: ctx.maintenance,
+    refusals: ctx.refusals,
     reset: () => {
       answers.clear();
       answers.set('AuthService.checkUser', accountState);
@@ -158,7 +165,15 @@ export async function ask(
     ...(body !== undefined && { body: isRaw(body) ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, json: text ? JSON.parse(text) : undefined };
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: isJson(response) && text ? JSON.parse(text) : undefined,
+  };
+}
+
+function isJson({ headers }: Response): boolean {
+  return headers.get('content-type')?.startsWith('application/json') ?? false;
 }
 
 function isRaw(body: unknown): body is string | Uint8Array<ArrayBuffer> {
@@ -172,13 +187,15 @@ async function everyService(answers: TestGateway['answers'], calls: SeenCall[]):
     behind.map(async (service) => {
       const module = await import(`@claude-cli/proto/${service.file.name.replace(/\.proto$/, '')}`);
       const definition: RpcDefinition = module[`${service.name}Service`];
-      const handlers = Object.entries(definition).map(([rpc, { responseDeserialize }]) => {
+      const handlers = Object.entries(definition).map(([rpc, { responseDeserialize, responseStream }]) => {
         const handler = async (_ctx: unknown, request: never, call: Call) => {
           const name = `${service.name}.${rpc}`;
           // Whoever is let in is asked about; that is no call that a test makes.
           if (name !== 'AuthService.checkUser') calls.push({ rpc: name, request, call });
+          const answer = answers.get(name)?.(request, call);
+          if (responseStream) return answer ?? Readable.from([]);
           const empty = responseDeserialize(Buffer.alloc(0));
-          return { ...empty, ...((await answers.get(name)?.(request, call)) as object | undefined) };
+          return { ...empty, ...((await answer) as object | undefined) };
         };
         return [rpc, handler] as const;
       });
