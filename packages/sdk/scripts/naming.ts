@@ -22,6 +22,12 @@ const methods: Readonly<Record<string, string>> = {
   changeQueuePriority: 'priority',
   listDeadLetters: 'deadLetters',
   getProfile: 'profile',
+  listEventTypes: 'eventTypes',
+  listDeliveries: 'deliveries',
+  getDelivery: 'delivery',
+  startReplay: 'replay',
+  getReplay: 'replayProgress',
+  getWebhookStatistics: 'statistics',
 };
 
 /** Paths whose resource is not their first segment. */

@@ -53,10 +53,6 @@ export class ClaudeCliClient extends Resources {
       return new LiveConnection({ url, WebSocket, tokens, attempts: 20, firstMs: 250, mostMs: 30_000 });
     };
     this.websocket = { connect };
-    this.commands = new StreamingCommands(http, {
-      connect,
-      openSession: async (call) => (await this.sessions.create({}, call)).sessionId,
-      deleteSession: (id) => this.sessions.delete(id),
-    });
+    this.commands = new StreamingCommands(http);
   }
 }

@@ -1,165 +1,103 @@
 import { ApiError } from './errors.ts';
 import { Commands } from './gen/resources.ts';
 import type { Command } from './gen/types.ts';
-import type { LiveConnection } from './live.ts';
-import type { LiveEvents } from './live-messages.ts';
+import type { Http } from './http.ts';
 import type { CallOptions } from './operation.ts';
-import { type OutputLine, OutputMerge } from './output-merge.ts';
-import { unlessAborted } from './pause.ts';
-import type { Caller } from './resource.ts';
+import { pause } from './pause.ts';
+import { serverEvents } from './server-events.ts';
 
-/** How a stream is watched. */
-export interface StreamOptions extends CallOptions {
-  /** Where to hear live output; a session of its own is opened, and deleted afterwards, when absent. */
-  sessionId?: string;
+/** Something that a command wrote. */
+export interface OutputLine {
+  /** stdout, stderr, or system for notes of the runner itself. */
+  stream: string;
+  content: string;
+  /** When it was read, in ISO 8601. */
+  timestamp: string;
 }
 
-/** What a stream needs of the client. */
-export interface StreamDoors {
-  connect(sessionId: string): LiveConnection;
-  openSession(options: CallOptions): Promise<string>;
-  deleteSession(sessionId: string): Promise<unknown>;
-}
-
-/** Pauses between looks at whether the command still runs, in milliseconds. */
-const firstLookMs = 500;
-const mostLookMs = 5_000;
-/** Live pieces that wait for whoever reads; more are let go and read again from what is stored. */
-const mostHeld = 10_000;
+/** Streams in a row that ended soon, without any output, after which it is given up; and how soon, in milliseconds. */
+const patience = { attempts: 20, soonMs: 30_000 };
+/** Looks at a command that has ended, until its record says so, and the pause between them in milliseconds. */
+const looks = { most: 20, pauseMs: 250 };
 
 /** Endpoints below `client.commands`, and the output of commands as it is written. */
 export class StreamingCommands extends Commands {
-  readonly #doors: StreamDoors;
+  readonly #http: Http;
 
-  constructor(caller: Caller, doors: StreamDoors) {
-    super(caller);
-    this.#doors = doors;
+  constructor(http: Http) {
+    super(http);
+    this.#http = http;
   }
 
   /**
    * What a command, or the execution of a task, has written and writes, until it has ended. Returns the command at its end.
    *
-   * Begins with the stored output and goes on live, without doubles. Where live output was missed (a connection was lost,
-   * this side read too slowly), it is read from what is stored; nothing is missing as long as the platform stores the output
-   * whole (`outputTruncated` of the returned command is false) and the command does not write more than some 60 KB per
-   * 30 ms while the stream begins.
+   * Begins with the stored output and goes on live, without hole or double; where the connection is lost, or this side read
+   * too slowly, it goes on where it was. What is missing is what the platform itself did not store of very long output:
+   * `outputTruncated` of the returned command says so.
    */
-  async *stream(commandId: string, options: StreamOptions = {}): AsyncGenerator<OutputLine, Command> {
-    const { sessionId: given, ...call } = options;
-    const first = await this.status(commandId, call);
-    const merge = new OutputMerge();
-    const told = merge.telling();
-    yield* first.output.filter(told);
-    if (first.status !== 'running') return first;
-    const sessionId = given ?? (await this.#doors.openSession(call));
-    const live = this.#doors.connect(sessionId);
-    try {
-      return yield* this.#follow(commandId, first.taskId, live, merge, call);
-    } finally {
-      live.close();
-      // It expires by itself when this fails.
-      if (given === undefined) await this.#doors.deleteSession(sessionId).catch(() => {});
+  async *stream(commandId: string, options: CallOptions = {}): AsyncGenerator<OutputLine, Command> {
+    const progress: Progress = { commandId, place: undefined, failures: 0, askedAgain: new Set() };
+    while (!(yield* this.#follow(progress, options))) {
+      if (progress.failures > 0) await this.#http.pause(progress.failures, options.signal);
     }
+    return this.#ended(commandId, options);
   }
 
-  async *#follow(
-    commandId: string,
-    taskId: string | null,
-    live: LiveConnection,
-    merge: OutputMerge,
-    call: CallOptions,
-  ): AsyncGenerator<OutputLine, Command> {
-    const feed = new Feed(live, commandId, taskId, call.signal);
-    await unlessAborted(live.subscribe('command_output', { commandId }), call.signal);
-    if (taskId !== null) await unlessAborted(live.subscribe('task_updates', { taskId }), call.signal);
-    const isNew = merge.telling();
-    let sequence: number | undefined;
-    let lookMs = firstLookMs;
-    let look = true;
-    for (;;) {
-      const pieces = feed.take();
-      // Pieces before the first one, or before one after a jump, are stored by the time that one is heard.
-      const jumped = pieces.some(
-        (piece, index) => piece.sequence > (pieces[index - 1]?.sequence ?? sequence ?? -1) + 1,
-      );
-      if (look || jumped) {
-        const command = await this.status(commandId, call);
-        yield* command.output.filter(merge.telling());
-        if (command.status !== 'running') return command;
+  /** Read on from where it is. @returns whether the command has ended */
+  async *#follow(progress: Progress, options: CallOptions): AsyncGenerator<OutputLine, boolean> {
+    const path = `/commands/${encodeURIComponent(progress.commandId)}/stream`;
+    const openedAt = Date.now();
+    progress.failures += 1;
+    try {
+      const response = await this.#http.open(path, options, progress.place);
+      for await (const { event, data, lastId } of serverEvents(response, options.signal)) {
+        const told = (JSON.parse(data) as { data: Record<string, unknown> }).data;
+        if (event === 'gap' && isFirst(progress, told)) return false;
+        if (lastId !== undefined) progress.place = lastId;
+        if (event === 'command_output') {
+          progress.failures = 0;
+          const { stream, content, timestamp } = told as unknown as OutputLine;
+          yield { stream, content, timestamp };
+        }
+        if (event === 'command_finished') return true;
       }
-      yield* pieces.filter(isNew).map(({ stream, content, timestamp }) => ({ stream, content, timestamp }));
-      sequence = pieces.at(-1)?.sequence ?? sequence;
-      const heard = await feed.wait(lookMs);
-      look = heard !== 'output';
-      if (heard === 'nothing') lookMs = Math.min(mostLookMs, lookMs * 1.5);
+    } catch (thrown) {
+      // What is refused is refused; who was let in before waits until the platform is there again.
+      const passes = thrown instanceof ApiError && (thrown.status === 0 || thrown.status >= 500);
+      if (!passes || progress.place === undefined) throw thrown;
+    }
+    options.signal?.throwIfAborted();
+    if (Date.now() - openedAt > patience.soonMs) progress.failures = 0;
+    if (progress.failures >= patience.attempts) {
+      throw new ApiError('The stream ends again and again', { code: 'CONNECTION_CLOSED' });
+    }
+    return false;
+  }
+
+  async #ended(commandId: string, options: CallOptions): Promise<Command> {
+    for (let look = 1; ; look++) {
+      const command = await this.status(commandId, options);
+      if (command.status !== 'running' || look >= looks.most) return command;
+      await pause(looks.pauseMs, options.signal);
     }
   }
 }
 
-type Piece = LiveEvents['command_output'];
+/** How far a stream has come. */
+interface Progress {
+  commandId: string;
+  /** Id of the last event. */
+  place: string | undefined;
+  failures: number;
+  askedAgain: Set<string>;
+}
 
-/** What is heard of one command, kept until it is taken. */
-class Feed {
-  readonly #signal: AbortSignal | undefined;
-  #held: Piece[] = [];
-  #missed = false;
-  #ended = false;
-  #failure: ApiError | undefined;
-  #wake: () => void = () => {};
-
-  constructor(live: LiveConnection, commandId: string, taskId: string | null, signal: AbortSignal | undefined) {
-    this.#signal = signal;
-    live.on('command_output', (piece: Piece) => {
-      if (piece.commandId !== commandId) return;
-      if (this.#held.length < mostHeld) this.#held.push(piece);
-      else this.#missed = true;
-      this.#wake();
-    });
-    const missed = () => {
-      this.#missed = true;
-      this.#wake();
-    };
-    live.on('reconnected', missed);
-    live.on('gap', missed);
-    live.on('task_update', (update: LiveEvents['task_update']) => {
-      if (update.taskId !== taskId || update.status === 'running') return;
-      this.#ended = true;
-      this.#wake();
-    });
-    live.on('closed', ({ code, reason }: LiveEvents['closed']) => {
-      this.#failure = new ApiError(`The live connection has ended: ${code} ${reason}`, { code: 'CONNECTION_CLOSED' });
-      this.#wake();
-    });
-    signal?.addEventListener('abort', () => this.#wake(), { once: true });
-  }
-
-  /** What was heard since the last time. */
-  take(): Piece[] {
-    this.#signal?.throwIfAborted();
-    if (this.#failure) throw this.#failure;
-    return this.#held.splice(0);
-  }
-
-  /** Wait until there is something to do. @throws the signal's reason */
-  async wait(ms: number): Promise<'output' | 'look' | 'nothing'> {
-    if (!this.#hasNews()) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    const look = this.#missed || this.#ended;
-    this.#missed = false;
-    this.#ended = false;
-    if (look) return 'look';
-    return this.#held.length > 0 ? 'output' : 'nothing';
-  }
-
-  #hasNews(): boolean {
-    const { aborted = false } = this.#signal ?? {};
-    return this.#held.length > 0 || this.#missed || this.#ended || this.#failure !== undefined || aborted;
-  }
+/** Whether a gap was not heard of before: what lacks because this side was slow is stored, and is read from there. */
+function isFirst(progress: Progress, { epoch, from }: Record<string, unknown>): boolean {
+  const key = `${epoch}:${from}`;
+  if (typeof epoch !== 'string' || typeof from !== 'number' || progress.askedAgain.has(key)) return false;
+  progress.askedAgain.add(key);
+  progress.place = `${epoch}:${from - 1}`;
+  return true;
 }

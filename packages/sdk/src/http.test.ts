@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { ClaudeCliClient, type ClientOptions } from './client.ts';
 
 type Answer = { status: number; data?: unknown; code?: string; headers?: Record<string, string> } | Error;
@@ -38,9 +38,11 @@ test('a PUT is not repeated after a fault, and attempts are bounded', async () =
   const put = clientOf([unavailable]);
   await expect(put.client.tasks.update('a', { title: 'x' })).rejects.toMatchObject({ status: 503, requestId: 'r' });
   expect(put.sent).toHaveLength(1);
-  const get = clientOf([unavailable, unavailable, unavailable, unavailable, unavailable]);
+  const get = clientOf(Array(8).fill(unavailable));
   await expect(get.client.tasks.get('a')).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
-  expect(get.sent).toHaveLength(4);
+  expect(get.sent).toHaveLength(7);
+  const back = clientOf([...Array(6).fill(new TypeError('refused')), { status: 200, data: { id: 'a' } }]);
+  expect(await back.client.tasks.get('a')).toEqual({ id: 'a' });
 });
 
 test('a pause that would be too long is not waited out', async () => {
@@ -77,14 +79,14 @@ test('a refused token is replaced once', async () => {
 
 test('many calls sign in once, and the token is refreshed before it expires', async () => {
   const done = { status: 200, data: {} };
-  const [first, second] = [jwt(0.1), jwt(3600)];
+  const [first, second] = [jwt(3600), jwt(7200)];
   const { client, sent } = clientOf(
     [{ status: 200, data: { access_token: first } }, done, done, { status: 200, data: { access_token: second } }, done],
     { token: undefined, credentials: { username: 'u', password: 'p' } },
   );
   await Promise.all([client.tasks.get('a'), client.tasks.get('b')]);
-  // Past four fifths of its life, not yet at its end.
-  await new Promise((resolve) => setTimeout(resolve, 85));
+  // Half a minute before its end.
+  using _clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_570_000);
   await client.tasks.get('c');
   expect(sent.map(({ url }) => url.replace('http://x/api', ''))).toEqual([
     '/auth/login',

@@ -4,7 +4,7 @@ import { pause, randomId, unlessAborted } from './pause.ts';
 import type { Caller } from './resource.ts';
 import { isRetryable, pauseMs, type RetryRules } from './retry.ts';
 import type { Tokens } from './tokens.ts';
-import { exchange, type WireRequest } from './transport.ts';
+import { exchange, type Failed, openExchange, type WireRequest } from './transport.ts';
 
 /** What calls are made with. */
 export interface HttpSettings {
@@ -26,39 +26,77 @@ export class Http implements Caller {
   }
 
   async call(operation: Operation, path: readonly string[], request: object = {}, options: CallOptions = {}) {
-    const { tokens } = this.#settings;
+    const { fetch: fetcher } = this.#settings;
     const wire = this.#wireRequest(operation, path, request, options);
-    let token = await unlessAborted(tokens.current(), options.signal);
-    let answer = await this.#attempts(wire, token, operation);
-    if ('error' in answer && answer.error.status === 401) {
-      token = await unlessAborted(tokens.instead(token), options.signal);
-      if (token !== undefined) answer = await this.#attempts(wire, token, operation);
-    }
-    if ('error' in answer) throw answer.error;
-    return camelCased(answer.data, operation.answer);
+    const repeatable = operation.keyed || operation.verb === 'GET';
+    const { data } = await this.#attempts(wire, repeatable, (attempt) => exchange(fetcher, attempt));
+    return camelCased(data, operation.answer);
   }
 
-  async #attempts(wire: WireRequest, token: string | undefined, { keyed, verb }: Operation) {
-    const { fetch: fetcher, retries } = this.#settings;
-    const headers = { ...wire.headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) };
+  /**
+   * Open an event stream; what comes then is up to whoever reads it.
+   * @param path below the base URL
+   * @param lastId of the last event that was received
+   * @throws ApiError when it is refused
+   */
+  async open(path: string, options: CallOptions, lastId: string | undefined): Promise<Response> {
+    const { baseURL, fetch: fetcher, timeoutMs } = this.#settings;
+    const headers = {
+      Accept: 'text/event-stream',
+      ...this.#headersOf(options),
+      ...(lastId === undefined ? {} : { 'Last-Event-ID': lastId }),
+    };
+    const about = { timeoutMs: options.timeoutMs ?? timeoutMs, signal: options.signal, body: undefined };
+    const wire: WireRequest = { method: 'GET', url: baseURL + path, headers, ...about };
+    return (await this.#attempts(wire, true, (attempt) => openExchange(fetcher, attempt))).response;
+  }
+
+  /** Wait before something is tried again. @param failed attempts so far, from 1 */
+  pause(failed: number, signal: AbortSignal | undefined): Promise<void> {
+    return pause(pauseMs(this.#settings.retries, failed), signal);
+  }
+
+  /** Attempts with a token, and with another one when that is refused. @throws ApiError */
+  async #attempts<Answer extends object>(wire: WireRequest, repeatable: boolean, attempt: Attempt<Answer>) {
+    const { tokens } = this.#settings;
+    let token = await unlessAborted(tokens.current(), wire.signal);
+    let answer = await this.#repeated(withToken(wire, token), repeatable, attempt);
+    if (isFailed(answer) && answer.error.status === 401) {
+      token = await unlessAborted(tokens.instead(token), wire.signal);
+      if (token !== undefined) answer = await this.#repeated(withToken(wire, token), repeatable, attempt);
+    }
+    if (isFailed(answer)) throw answer.error;
+    return answer;
+  }
+
+  /** An attempt and its repetitions, within the bounds of the rules. */
+  async #repeated<Answer extends object>(wire: WireRequest, repeatable: boolean, attempt: Attempt<Answer>) {
+    const { retries } = this.#settings;
     const deadline = Date.now() + retries.totalMs;
     for (let failed = 1; ; failed++) {
       const timeoutMs = Math.max(1, Math.min(wire.timeoutMs, deadline - Date.now()));
-      const answer = await exchange(fetcher, { ...wire, headers, timeoutMs });
-      if (!('error' in answer) || failed >= retries.attempts) return answer;
+      const answer = await attempt({ ...wire, timeoutMs });
+      if (!isFailed(answer) || failed >= retries.attempts) return answer;
       const { error, retryAfterMs } = answer;
-      if (!isRetryable({ ...error, retryAfterMs }, keyed || verb === 'GET')) return answer;
+      if (!isRetryable({ ...error, retryAfterMs }, repeatable)) return answer;
       const wait = pauseMs(retries, failed, retryAfterMs);
       if (Date.now() + wait >= deadline) return answer;
       await pause(wait, wire.signal);
     }
   }
 
+  #headersOf(options: CallOptions): Record<string, string> {
+    const session = options.sessionId ?? this.#settings.sessionId;
+    return {
+      ...(session === undefined ? {} : { 'X-Session-ID': session }),
+      ...(options.requestId === undefined ? {} : { 'X-Request-ID': options.requestId }),
+    };
+  }
+
   #wireRequest(operation: Operation, path: readonly string[], request: object, options: CallOptions): WireRequest {
-    const { baseURL, timeoutMs, sessionId } = this.#settings;
+    const { baseURL, timeoutMs } = this.#settings;
     const fields = Object.entries(snakeCased(request, operation.request) as Record<string, unknown>);
     const body = fields.filter(([name, value]) => !operation.query.includes(name) && value !== undefined);
-    const session = options.sessionId ?? sessionId;
     // Endpoints without a body refuse one; those that may have one are asked with what there is.
     const hasBody = body.length > 0;
     return {
@@ -68,8 +106,7 @@ export class Http implements Caller {
       headers: {
         Accept: 'application/json',
         ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
-        ...(session === undefined ? {} : { 'X-Session-ID': session }),
-        ...(options.requestId === undefined ? {} : { 'X-Request-ID': options.requestId }),
+        ...this.#headersOf(options),
         ...(operation.keyed ? { 'Idempotency-Key': options.idempotencyKey ?? randomId() } : {}),
       },
       body: hasBody ? JSON.stringify(Object.fromEntries(body)) : undefined,
@@ -77,6 +114,17 @@ export class Http implements Caller {
       signal: options.signal,
     };
   }
+}
+
+type Attempt<Answer> = (wire: WireRequest) => Promise<Answer | Failed>;
+
+function withToken(wire: WireRequest, token: string | undefined): WireRequest {
+  if (token === undefined) return wire;
+  return { ...wire, headers: { ...wire.headers, Authorization: `Bearer ${token}` } };
+}
+
+function isFailed(answer: object | Failed): answer is Failed {
+  return 'error' in answer;
 }
 
 function filled(path: string, values: readonly string[]): string {

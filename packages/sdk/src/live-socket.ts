@@ -45,10 +45,23 @@ export interface LiveSocket {
 /** How long connecting and authenticating may take, and how often a silent connection is asked whether it lives. */
 const readyMs = 15_000;
 const beatMs = 20_000;
+/** Longest pause that a side that restarts may ask for, in milliseconds. */
+const longestRestartMs = 30_000;
 /** Messages that wait for the connection. */
 const mostQueued = 1_000;
 /** Refused for good: a foreign or expired session, a disabled account, too many connections. */
 const finalCodes = [4403, 4429];
+
+/** When to come back, as a side that restarts has asked; undefined when it has not. */
+function restartPauseMs(code: number, reason: string): number | undefined {
+  if (code !== 1012) return undefined;
+  try {
+    const { retry_after_ms } = JSON.parse(reason) as { retry_after_ms?: unknown };
+    return typeof retry_after_ms === 'number' ? Math.min(Math.max(0, retry_after_ms), longestRestartMs) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Connect, and stay connected. */
 export function openSocket(settings: LiveSocketSettings, listener: LiveSocketListener): LiveSocket {
@@ -99,7 +112,7 @@ export function openSocket(settings: LiveSocketSettings, listener: LiveSocketLis
     const hopeless = code === 4401 && (refusals > 1 || !tokens.renewable);
     if (finalCodes.includes(code) || hopeless || failures >= settings.attempts) return end(code, reason);
     if (wasReady) listener.onLost(code, reason);
-    after(pauseMs(settings, failures), () => void connect(code === 4401));
+    after(restartPauseMs(code, reason) ?? pauseMs(settings, failures), () => void connect(code === 4401));
   };
 
   const beat = (own: WebSocketLike) => {

@@ -80,6 +80,40 @@ test('what was subscribed is subscribed again after the connection was lost, and
   expect(socketAt(1).sent.some(({ type }) => type === 'execute_task')).toBe(false);
 });
 
+test('after a loss everything goes on where it was, or is to be loaded anew', async () => {
+  let recovered: boolean | undefined;
+  FakeSocket.answer = (socket, message) => {
+    const { type, request_id, since, ...rest } = message;
+    if (type !== 'subscribe') return welcoming(socket, message);
+    const back = since ? { recovered } : {};
+    socket.tell({ type: 'subscribed', data: { ...rest, epoch: 'e', seq: 5, ...back }, request_id });
+    // In the same breath as the answer.
+    if (!since) for (const seq of [6, 7]) socket.tell({ type: 'task_update', data: {}, epoch: 'e', seq });
+  };
+  connect(new Tokens('t'));
+  await live.subscribe('task_updates', { projectId: 'p' });
+  const reloads: unknown[] = [];
+  live.on('reload', (what) => reloads.push(what));
+  for (recovered of [true, false]) {
+    const again = next('reconnected');
+    socketAt(-1).close(1006);
+    await again;
+    const asked = socketAt(-1).sent.find(({ type }) => type === 'subscribe');
+    expect(asked).toMatchObject({ project_id: 'p', since: [{ epoch: 'e', seq: 7 }], caught_up: true });
+  }
+  expect(reloads).toEqual([{ channel: 'task_updates', projectId: 'p' }]);
+});
+
+test('a platform that restarts says when to come back', async () => {
+  FakeSocket.answer = welcoming;
+  connect(new Tokens('t'));
+  await next('authenticated');
+  const lost = Date.now();
+  socketAt(0).close(1012, JSON.stringify({ reason: 'restart', retry_after_ms: 300 }));
+  await next('reconnected');
+  expect(Date.now() - lost).toBeGreaterThanOrEqual(299);
+});
+
 test('a refused token is replaced once, then it is over', async () => {
   const given = ['first', 'second', 'third'];
   FakeSocket.answer = (socket) => socket.close(4401, 'AUTH_TOKEN_INVALID');

@@ -1,7 +1,8 @@
 import { toCamel, toSnake } from './case.ts';
 import { ApiError } from './errors.ts';
-import type { Channel, LiveEvents, LiveMessage, Scope } from './live-messages.ts';
+import type { Channel, LiveEvents, LiveMessage, Metric, Scope } from './live-messages.ts';
 import { type LiveSocket, type LiveSocketSettings, openSocket } from './live-socket.ts';
+import { LiveSubscriptions, type Wanted } from './live-subscriptions.ts';
 import { randomId } from './pause.ts';
 
 /** What hears messages of one type. */
@@ -14,6 +15,8 @@ interface Waiting {
   message: object;
   /** Asking again does no harm. */
   repeatable: boolean;
+  /** Done as the answer comes, before anything that comes after it. */
+  onAnswer: (data: Record<string, unknown>) => void;
   resolve: (message: LiveMessage) => void;
   reject: (error: ApiError) => void;
   timer: ReturnType<typeof setTimeout>;
@@ -26,12 +29,13 @@ const mostWaiting = 1_000;
 
 /**
  * Live updates of a session. Connects by itself, and again with growing pauses when the connection is lost, with the same
- * subscriptions. What happens while it is lost is not told later: `reconnected` says that something may have been missed.
+ * subscriptions. What happened while it was lost is told then, each message once; where the platform does not have it any
+ * more, `reload` says what to load anew.
  */
 export class LiveConnection {
   readonly #listeners = new Map<string, Set<Listener<string>>>();
   readonly #waiting = new Map<string, Waiting>();
-  readonly #subscriptions = new Map<string, object>();
+  readonly #subscriptions = new LiveSubscriptions();
   readonly #socket: LiveSocket;
   #closed: ApiError | undefined;
 
@@ -63,12 +67,13 @@ export class LiveConnection {
    */
   subscribe(channel: Channel, scope: Scope = {}): Promise<void> {
     const wanted = { channel, ...snake(scope) };
-    this.#subscriptions.set(JSON.stringify(wanted), wanted);
+    this.#subscriptions.add(wanted);
+    const granted = (data: Record<string, unknown>) => void this.#subscriptions.granted(wanted, data, false);
     return quiet(
-      this.#ask({ type: 'subscribe', ...wanted }).then(
+      this.#ask({ type: 'subscribe', ...wanted }, { onAnswer: granted }).then(
         () => {},
         (thrown) => {
-          if (thrown instanceof ApiError && thrown.status !== 0) this.#subscriptions.delete(JSON.stringify(wanted));
+          if (thrown instanceof ApiError && thrown.status !== 0) this.#subscriptions.remove(wanted);
           throw thrown;
         },
       ),
@@ -78,7 +83,7 @@ export class LiveConnection {
   /** Listen no more. @throws ApiError */
   unsubscribe(channel: Channel, scope: Scope = {}): Promise<void> {
     const wanted = { channel, ...snake(scope) };
-    this.#subscriptions.delete(JSON.stringify(wanted));
+    this.#subscriptions.remove(wanted);
     return quiet(this.#ask({ type: 'unsubscribe', ...wanted }).then(() => {}));
   }
 
@@ -89,11 +94,11 @@ export class LiveConnection {
   ): Promise<LiveEvents['task_queued']> {
     const { priority, options } = request;
     const sent = { type: 'execute_task', task_id: taskId, priority, options: options && snake(options) };
-    return quiet(this.#ask(sent, false).then(({ data }) => data as LiveEvents['task_queued']));
+    return quiet(this.#ask(sent, { repeatable: false }).then(({ data }) => data as LiveEvents['task_queued']));
   }
 
-  /** Ask for measurements; they come as `performance_data`. @throws ApiError where the platform does not offer them */
-  getMetrics(metrics: readonly string[]): Promise<LiveEvents['performance_data']> {
+  /** Measure now; what is asked for besides the performance comes along. @throws ApiError */
+  getMetrics(metrics: readonly Metric[] = ['performance']): Promise<LiveEvents['performance_data']> {
     const asked = this.#ask({ type: 'get_metrics', metrics });
     return quiet(asked.then(({ data }) => data as unknown as LiveEvents['performance_data']));
   }
@@ -109,7 +114,10 @@ export class LiveConnection {
     this.#socket.close();
   }
 
-  async #ask(asked: object, repeatable = true): Promise<LiveMessage> {
+  async #ask(
+    asked: object,
+    { repeatable = true, onAnswer = () => {} }: Partial<Pick<Waiting, 'repeatable' | 'onAnswer'>> = {},
+  ): Promise<LiveMessage> {
     if (this.#closed) throw this.#closed;
     if (this.#waiting.size >= mostWaiting) {
       throw new ApiError('Too many messages wait for an answer', { code: 'RATE_LIMIT_EXCEEDED' });
@@ -121,7 +129,7 @@ export class LiveConnection {
         this.#waiting.delete(id);
         reject(new ApiError(`No answer within ${answerMs} ms`, { code: 'TIMEOUT' }));
       }, answerMs);
-      this.#waiting.set(id, { resolve, reject, timer, message, repeatable });
+      this.#waiting.set(id, { resolve, reject, timer, message, repeatable, onAnswer });
       this.#socket.send(message);
     });
   }
@@ -140,21 +148,36 @@ export class LiveConnection {
     // The first time all is sent by those who asked.
     if (attempts === 0) return;
     for (const { message, repeatable } of this.#waiting.values()) if (repeatable) this.#socket.send(message);
-    const subscriptions = [...this.#subscriptions.values()];
-    await Promise.allSettled(subscriptions.map((wanted) => this.#ask({ type: 'subscribe', ...wanted })));
+    await Promise.allSettled(this.#subscriptions.again().map((each) => this.#subscribeAgain(each)));
     if (!this.#closed) this.#emit('reconnected', { attempts });
   }
 
+  async #subscribeAgain({ wanted, request }: { wanted: Wanted; request: Wanted }): Promise<void> {
+    const granted = (data: Record<string, unknown>) => {
+      if (this.#subscriptions.granted(wanted, data, true)) this.#emit('reload', camel(wanted));
+    };
+    try {
+      await this.#ask({ type: 'subscribe', ...request }, { onAnswer: granted });
+    } catch (thrown) {
+      // It is not asked again in vain, unless the connection was lost once more.
+      if (thrown instanceof ApiError && thrown.status !== 0) this.#subscriptions.remove(wanted);
+    }
+  }
+
   #receive(received: Record<string, unknown>): void {
-    const { type, data = {}, timestamp, request_id: requestId } = received;
-    const named = Object.entries(data as object).map(([name, value]) => [toCamel(name), value]);
-    const message = { type, data: Object.fromEntries(named), timestamp, requestId } as LiveMessage;
+    if (!this.#subscriptions.hear(received)) return;
+    if (received.type === 'caught_up') this.#subscriptions.caughtUp(received.data as Record<string, unknown>);
+    const { type, data = {}, timestamp, request_id: requestId, epoch, seq } = received;
+    const message = { type, data: camel(data as object), timestamp, requestId, epoch, seq } as LiveMessage;
     const waiting = this.#waiting.get(String(requestId));
     if (waiting) {
       this.#waiting.delete(String(requestId));
       clearTimeout(waiting.timer);
       if (type === 'error') waiting.reject(errorOf(message));
-      else waiting.resolve(message);
+      else {
+        waiting.onAnswer(data as Record<string, unknown>);
+        waiting.resolve(message);
+      }
     }
     this.#emit(message.type, message.data, message);
   }
@@ -162,7 +185,7 @@ export class LiveConnection {
   #emit(type: string, data: object, message?: LiveMessage): void {
     const told = data as Record<string, unknown>;
     for (const listener of [...(this.#listeners.get(type) ?? [])]) {
-      listener(told as never, message ?? { type, data: told, timestamp: undefined, requestId: undefined });
+      listener(told as never, message ?? { type, data: told });
     }
   }
 
@@ -184,6 +207,10 @@ function errorOf({ data, requestId }: LiveMessage): ApiError {
   const { code, message, details } = data as LiveEvents['error'];
   // There are no statuses here; one that is not 0 tells an answer from a lost connection.
   return new ApiError(message, { code, status: 400, requestId, ...(details ? { details } : {}) });
+}
+
+function camel(fields: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [toCamel(name), value]));
 }
 
 function snake(fields: object): Record<string, unknown> {

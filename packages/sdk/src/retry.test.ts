@@ -4,17 +4,25 @@ import { defaultRetries, isRetryable, pauseMs, retryAfterOf } from './retry.ts';
 
 const outcome = (status: number, code = 'X') => ({ status, code, retryAfterMs: undefined });
 
-test('a pause lies between what was asked for and a bound that doubles up to the longest', () => {
+test('a pause is what was asked for, and half to all of a bound that doubles up to the longest', () => {
   const failures = fc.integer({ min: 1, max: 100 });
   const chance = fc.double({ min: 0, max: 1, noNaN: true });
   fc.assert(
     fc.property(failures, fc.nat(60_000), chance, (failed, asked, random) => {
       const ms = pauseMs(defaultRetries, failed, asked, () => random);
       const most = Math.min(defaultRetries.mostMs, defaultRetries.firstMs * 2 ** (failed - 1));
-      return ms >= asked && ms <= asked + most;
+      return ms >= asked + most / 2 && ms <= asked + most;
     }),
   );
   expect([1, 2, 3, 100].map((failed) => pauseMs(defaultRetries, failed, 0, () => 1))).toEqual([200, 400, 800, 5_000]);
+});
+
+test('calls outlast the restart of a gateway, and end within their time', () => {
+  const pausesAt = (chance: number) =>
+    Array.from({ length: defaultRetries.attempts - 1 }, (_, n) => pauseMs(defaultRetries, n + 1, 0, () => chance));
+  const sum = (pauses: number[]) => pauses.reduce((total, each) => total + each, 0);
+  expect(sum(pausesAt(0))).toBeGreaterThan(5_000);
+  expect(sum(pausesAt(1))).toBeLessThan(defaultRetries.totalMs / 4);
 });
 
 test.each([

@@ -10,8 +10,8 @@ export interface RetryRules {
   mostMs: number;
 }
 
-/** Rules when the client is not given others. */
-export const defaultRetries: RetryRules = { attempts: 4, totalMs: 60_000, firstMs: 200, mostMs: 5_000 };
+/** Rules when the client is not given others: pauses of 5.6 to 11.2 seconds together, longer than a gateway takes to restart. */
+export const defaultRetries: RetryRules = { attempts: 7, totalMs: 60_000, firstMs: 200, mostMs: 5_000 };
 
 /** How an attempt ended. */
 export interface Outcome {
@@ -33,8 +33,8 @@ export function isRetryable({ status, code }: Outcome, repeatable: boolean): boo
 }
 
 /**
- * Milliseconds to wait before the next attempt: at random up to a bound that doubles, so that clients that failed together
- * do not come back together; what the server asks for at least. @param failed attempts so far, from 1
+ * Milliseconds to wait before the next attempt: at random between half of a bound and all of it, which doubles, so that clients
+ * that failed together do not come back together; on top of what the server asks for. @param failed attempts so far, from 1
  */
 export function pauseMs(
   { firstMs, mostMs }: Pick<RetryRules, 'firstMs' | 'mostMs'>,
@@ -42,7 +42,7 @@ export function pauseMs(
   retryAfterMs = 0,
   random = Math.random,
 ): number {
-  return retryAfterMs + random() * Math.min(mostMs, firstMs * 2 ** (failed - 1));
+  return retryAfterMs + (0.5 + random() / 2) * Math.min(mostMs, firstMs * 2 ** (failed - 1));
 }
 
 /** Milliseconds that a Retry-After header asks for: seconds, or a date. */

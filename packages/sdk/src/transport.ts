@@ -11,8 +11,14 @@ export interface WireRequest {
   signal: AbortSignal | undefined;
 }
 
+/** Why there is no success. */
+export interface Failed {
+  error: ApiError;
+  retryAfterMs: number | undefined;
+}
+
 /** What came back: the data of a success, or why there is none. */
-export type WireAnswer = { data: unknown } | { error: ApiError; retryAfterMs: number | undefined };
+export type WireAnswer = { data: unknown } | Failed;
 
 interface Envelope {
   data: unknown;
@@ -21,16 +27,41 @@ interface Envelope {
 }
 
 /** One attempt. @throws the signal's reason when it aborts; everything else is an answer */
-export async function exchange(fetcher: typeof fetch, request: WireRequest): Promise<WireAnswer> {
-  const { method, url, headers, body, timeoutMs, signal } = request;
+export function exchange(fetcher: typeof fetch, request: WireRequest): Promise<WireAnswer> {
+  return within(request, async (signal) => {
+    const response = await send(fetcher, request, signal);
+    return answerOf(response, await response.text());
+  });
+}
+
+/**
+ * One attempt to open a stream. Time and signal hold until it has begun.
+ * @throws the signal's reason when it aborts; everything else is an answer
+ */
+export function openExchange(fetcher: typeof fetch, request: WireRequest): Promise<{ response: Response } | Failed> {
+  return within(request, async (signal) => {
+    const response = await send(fetcher, request, signal);
+    if (response.ok) return { response };
+    const answer = answerOf(response, await response.text());
+    return 'error' in answer ? answer : { response };
+  });
+}
+
+function send(fetcher: typeof fetch, { method, url, headers, body }: WireRequest, signal: AbortSignal) {
+  return fetcher(url, { method, headers, signal, ...(body ? { body } : {}) });
+}
+
+async function within<Answer extends object>(
+  { method, url, timeoutMs, signal }: WireRequest,
+  run: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer | Failed> {
   signal?.throwIfAborted();
   const attempt = new AbortController();
   const onAbort = () => attempt.abort(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(() => attempt.abort(), timeoutMs);
   try {
-    const response = await fetcher(url, { method, headers, signal: attempt.signal, ...(body ? { body } : {}) });
-    return answerOf(response, await response.text());
+    return await run(attempt.signal);
   } catch (cause) {
     signal?.throwIfAborted();
     const [code, message] = attempt.signal.aborted

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from ._commands import AsyncStreamingCommands, StreamingCommands
-from ._exchange import Came, Failed, Renew, Send, Settings, Sleep, Steps, call, sign_in
+from ._exchange import Came, Failed, Opened, Renew, Send, Settings, Sleep, Steps, call, open_stream, sign_in
 from ._live import AsyncLiveConnection, LiveSettings
 from ._live_blocking import LiveConnection
 from ._operation import CallOptions, Operation
@@ -124,11 +124,15 @@ class AsyncClaudeCliClient(AsyncResources, _Base):
             return await self._renew(refused)
         return self._tokens.token
 
-    async def _send(self, wire: Send) -> Union[Came, Failed]:
+    async def _open(self, path: str, last_id: Optional[str], options: Optional[CallOptions]) -> httpx.Response:
+        return await self._take(open_stream(self._settings, self._tokens, path, last_id, options))
+
+    async def _send(self, wire: Send) -> Union[Came, Failed, Opened]:
         try:
-            answer = await self._http.request(
-                wire.method, wire.url, headers=wire.headers, content=wire.body, timeout=wire.timeout
-            )
+            answer = await self._http.send(_request_of(self._http, wire), stream=wire.stream)
+            if wire.stream and answer.status_code == 200:
+                return Opened(answer)
+            await answer.aread()
         except httpx.TimeoutException as error:
             return Failed(error, True)
         except httpx.TransportError as error:
@@ -200,16 +204,30 @@ class ClaudeCliClient(Resources, _Base):
             return await asyncio.get_running_loop().run_in_executor(None, self._renew, refused)
         return self._tokens.token
 
-    def _send(self, wire: Send) -> Union[Came, Failed]:
+    def _open(self, path: str, last_id: Optional[str], options: Optional[CallOptions]) -> httpx.Response:
+        return self._take(open_stream(self._settings, self._tokens, path, last_id, options))
+
+    def _send(self, wire: Send) -> Union[Came, Failed, Opened]:
         try:
-            answer = self._http.request(
-                wire.method, wire.url, headers=wire.headers, content=wire.body, timeout=wire.timeout
-            )
+            answer = self._http.send(_request_of(self._http, wire), stream=wire.stream)
+            if wire.stream and answer.status_code == 200:
+                return Opened(answer)
+            answer.read()
         except httpx.TimeoutException as error:
             return Failed(error, True)
         except httpx.TransportError as error:
             return Failed(error, False)
         return Came(answer.status_code, answer.text, answer.headers)
+
+
+#: What is waited for without any sign of life on a stream, in seconds: the platform gives one every 15.
+_SILENT = 45.0
+
+
+def _request_of(http: Union[httpx.Client, httpx.AsyncClient], wire: Send) -> httpx.Request:
+    read = max(wire.timeout, _SILENT) if wire.stream else wire.timeout
+    timeout = httpx.Timeout(wire.timeout, read=read)
+    return http.build_request(wire.method, wire.url, headers=dict(wire.headers), content=wire.body, timeout=timeout)
 
 
 class _Websocket:

@@ -1,22 +1,30 @@
 """Endpoints of commands, and the output of commands as it is written."""
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any, AsyncIterator, Iterator, Optional
+from urllib.parse import quote
+
+import httpx
 
 from ._errors import ApiError
+from ._exchange import Sleep
 from ._operation import CallOptions
-from ._output import Listen, Look, Open, Tell, follow
+from ._output import Event, EventParser, Next, Open, Tell, follow, next_step
 from .gen.resources import AsyncCommands, Commands
 
 _DOCUMENTATION = """
         What a command, or the execution of a task, has written and writes, until it has ended: objects with ``stream``,
         ``content`` and ``timestamp``.
 
-        Begins with the stored output and goes on live, without doubles. Where live output was missed (a connection was lost,
-        this side read too slowly), it is read from what is stored; nothing is missing as long as the platform stores the output
-        whole and the command does not write more than some 60 KB per 30 ms while the stream begins. Without ``session_id`` a
-        session of its own is opened, and deleted afterwards.
+        Begins with the stored output and goes on live, without hole or double; where the connection is lost, or this side read
+        too slowly, it goes on where it was. What is missing is what the platform itself did not store of very long output.
         """
+
+
+def _path_of(command_id: str) -> str:
+    return f"/commands/{quote(command_id, safe='')}/stream"
 
 
 class StreamingCommands(Commands):
@@ -26,39 +34,33 @@ class StreamingCommands(Commands):
         super().__init__(caller)
         self._client = client
 
-    def stream(
-        self, command_id: str, *, session_id: Optional[str] = None, call: Optional[CallOptions] = None
-    ) -> Iterator[Any]:
-        own, live = None, None
-        steps, outcome = follow(command_id), None
+    def stream(self, command_id: str, *, call: Optional[CallOptions] = None) -> Iterator[Any]:
+        steps, outcome = follow(self._client._settings.retries), None
+        response: Optional[httpx.Response] = None
+        events: Iterator[Event] = iter(())
         try:
-            while True:
-                try:
-                    step = steps.send(outcome)
-                except StopIteration:
-                    return
+            while (step := next_step(steps, outcome)) is not None:
                 outcome = None
-                if isinstance(step, Look):
-                    outcome = self.status(command_id, call=call)
+                if isinstance(step, Next):
+                    try:
+                        outcome = next(events, None)
+                    except httpx.TransportError:
+                        pass
                 elif isinstance(step, Tell):
-                    yield from step.pieces
-                elif isinstance(step, Listen) and live is not None:
-                    outcome = next(live.listen(timeout=step.timeout), None)
+                    yield step.piece
+                elif isinstance(step, Sleep):
+                    time.sleep(step.seconds)
                 elif isinstance(step, Open):
-                    if session_id is None:
-                        session_id = own = self._client.sessions.create(call=call).session_id
-                    live = self._client.websocket.connect(session_id).__enter__()
-                    live.subscribe("command_output", command_id=command_id)
-                    if step.task_id is not None:
-                        live.subscribe("task_updates", task_id=step.task_id)
+                    if response is not None:
+                        response.close()
+                    try:
+                        response = self._client._open(_path_of(command_id), step.last_id, call)
+                        events = _events_of(response)
+                    except ApiError as error:
+                        outcome = error
         finally:
-            if live is not None:
-                live.close()
-            if own is not None:
-                try:
-                    self._client.sessions.delete(own)
-                except ApiError:
-                    pass  # It expires by itself.
+            if response is not None:
+                response.close()
 
     stream.__doc__ = _DOCUMENTATION
 
@@ -70,39 +72,45 @@ class AsyncStreamingCommands(AsyncCommands):
         super().__init__(caller)
         self._client = client
 
-    async def stream(
-        self, command_id: str, *, session_id: Optional[str] = None, call: Optional[CallOptions] = None
-    ) -> AsyncIterator[Any]:
-        own, live = None, None
-        steps, outcome = follow(command_id), None
+    async def stream(self, command_id: str, *, call: Optional[CallOptions] = None) -> AsyncIterator[Any]:
+        steps, outcome = follow(self._client._settings.retries), None
+        response: Optional[httpx.Response] = None
+        events: Any = None
         try:
-            while True:
-                try:
-                    step = steps.send(outcome)
-                except StopIteration:
-                    return
+            while (step := next_step(steps, outcome)) is not None:
                 outcome = None
-                if isinstance(step, Look):
-                    outcome = await self.status(command_id, call=call)
+                if isinstance(step, Next):
+                    try:
+                        outcome = await events.__anext__()
+                    except (httpx.TransportError, StopAsyncIteration):
+                        pass
                 elif isinstance(step, Tell):
-                    for piece in step.pieces:
-                        yield piece
-                elif isinstance(step, Listen) and live is not None:
-                    outcome = await live.next_message(step.timeout)
+                    yield step.piece
+                elif isinstance(step, Sleep):
+                    await asyncio.sleep(step.seconds)
                 elif isinstance(step, Open):
-                    if session_id is None:
-                        session_id = own = (await self._client.sessions.create(call=call)).session_id
-                    live = await self._client.websocket.connect(session_id).__aenter__()
-                    await live.subscribe("command_output", command_id=command_id)
-                    if step.task_id is not None:
-                        await live.subscribe("task_updates", task_id=step.task_id)
+                    if response is not None:
+                        await response.aclose()
+                    try:
+                        response = await self._client._open(_path_of(command_id), step.last_id, call)
+                        events = _async_events_of(response)
+                    except ApiError as error:
+                        outcome = error
         finally:
-            if live is not None:
-                await live.close()
-            if own is not None:
-                try:
-                    await self._client.sessions.delete(own)
-                except ApiError:
-                    pass  # It expires by itself.
+            if response is not None:
+                await response.aclose()
 
     stream.__doc__ = _DOCUMENTATION
+
+
+def _events_of(response: httpx.Response) -> Iterator[Event]:
+    parser = EventParser()
+    for text in response.iter_text():
+        yield from parser.feed(text)
+
+
+async def _async_events_of(response: httpx.Response) -> AsyncIterator[Event]:
+    parser = EventParser()
+    async for text in response.aiter_text():
+        for event in parser.feed(text):
+            yield event

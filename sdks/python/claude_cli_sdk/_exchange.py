@@ -26,6 +26,8 @@ class Send:
     headers: Mapping[str, str]
     body: Optional[str]
     timeout: float
+    #: A success is not read: its outcome is Opened.
+    stream: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,13 @@ class Came:
     status: int
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A success that is to be read by whoever asked."""
+
+    response: Any
 
 
 @dataclass(frozen=True)
@@ -89,48 +98,67 @@ def call(
 ) -> Steps:
     """A call: with a token, a bound on time, and repetitions where those do no harm. Returns the answer."""
     wire = _wire_request(settings, operation, path, fields, options or CallOptions())
+    answer = yield from _signed_in(settings, tokens, wire, operation.keyed or operation.verb == "GET")
+    return operation.answer(answer)
+
+
+def open_stream(
+    settings: Settings, tokens: Any, path: str, last_id: Optional[str], options: Optional[CallOptions]
+) -> Steps:
+    """Open an event stream, after the event with this id. Returns what was opened."""
+    options = options or CallOptions()
+    headers = {"Accept": "text/event-stream", **_headers_of(settings, options)}
+    if last_id is not None:
+        headers["Last-Event-ID"] = last_id
+    timeout = settings.timeout if options.timeout is None else options.timeout
+    wire = Send("GET", settings.base_url + path, headers, None, timeout, stream=True)
+    return (yield from _signed_in(settings, tokens, wire, True))
+
+
+def _signed_in(settings: Settings, tokens: Any, wire: Send, repeatable: bool) -> Steps:
     if tokens.due:
         yield Renew(tokens.token)
     token = tokens.token
-    answer = yield from _attempts(settings, wire, token, operation)
+    answer = yield from _attempts(settings, wire, token, repeatable)
     if isinstance(answer, _Refusal) and answer.error.status == 401 and tokens.renewable:
         token = yield Renew(token)
-        answer = yield from _attempts(settings, wire, token, operation)
+        answer = yield from _attempts(settings, wire, token, repeatable)
     if isinstance(answer, _Refusal):
         raise answer.error
-    return operation.answer(answer)
+    return answer
 
 
 def sign_in(settings: Settings, username: str, password: str, operations: Mapping[str, Operation], previous: Optional[str]) -> Steps:
     """A token: by refreshing the previous one, or else by signing in."""
     if previous is not None:
         wire = _wire_request(settings, operations["refreshToken"], [], {}, CallOptions())
-        refreshed = yield from _attempts(settings, wire, previous, operations["refreshToken"])
+        refreshed = yield from _attempts(settings, wire, previous, operations["refreshToken"].keyed)
         if not isinstance(refreshed, _Refusal):
             return refreshed["access_token"]
         if refreshed.error.status != 401:
             raise refreshed.error
     credentials = {"username": username, "password": password}
     wire = _wire_request(settings, operations["login"], [], credentials, CallOptions())
-    answer = yield from _attempts(settings, wire, None, operations["login"])
+    answer = yield from _attempts(settings, wire, None, operations["login"].keyed)
     if isinstance(answer, _Refusal):
         raise answer.error
     return answer["access_token"]
 
 
-def _attempts(settings: Settings, wire: Send, token: Optional[str], operation: Operation) -> Steps:
+def _attempts(settings: Settings, wire: Send, token: Optional[str], repeatable: bool) -> Steps:
     headers = {**wire.headers, **({} if token is None else {"Authorization": f"Bearer {token}"})}
     rules = settings.retries
     deadline = time.monotonic() + rules.total
     failed = 0
     while True:
         timeout = max(0.001, min(wire.timeout, deadline - time.monotonic()))
-        outcome: Union[Came, Failed] = yield replace(wire, headers=headers, timeout=timeout)
+        outcome: Union[Came, Failed, Opened] = yield replace(wire, headers=headers, timeout=timeout)
+        if isinstance(outcome, Opened):
+            return outcome.response
         answer = _answer_of(wire, outcome)
         failed += 1
         if not isinstance(answer, _Refusal) or failed >= rules.attempts:
             return answer
-        repeatable = operation.keyed or operation.verb == "GET"
         if not is_retryable(answer.error.status, answer.error.code, repeatable):
             return answer
         seconds = pause(rules.first, rules.most, failed, answer.retry_after or 0.0)
@@ -145,20 +173,25 @@ def _wire_request(
     given = {name: value for name, value in fields.items() if not isinstance(value, NotGiven)}
     query = {name: _query_text(value) for name, value in given.items() if name in operation.query and value is not None}
     body = {name: _plain(value) for name, value in given.items() if name not in operation.query}
-    session = options.session_id or settings.session_id
-    headers: Dict[str, str] = {"Accept": "application/json"}
+    headers: Dict[str, str] = {"Accept": "application/json", **_headers_of(settings, options)}
     if body:
         headers["Content-Type"] = "application/json"
-    if session is not None:
-        headers["X-Session-ID"] = session
-    if options.request_id is not None:
-        headers["X-Request-ID"] = options.request_id
     if operation.keyed:
         headers["Idempotency-Key"] = options.idempotency_key or str(uuid.uuid4())
     url = settings.base_url + _filled(operation.path, path) + (f"?{urlencode(query)}" if query else "")
     text = json.dumps(body) if body else None
     timeout = settings.timeout if options.timeout is None else options.timeout
     return Send(operation.verb, url, headers, text, timeout)
+
+
+def _headers_of(settings: Settings, options: CallOptions) -> Dict[str, str]:
+    headers: Dict[str, str] = {}
+    session = options.session_id or settings.session_id
+    if session is not None:
+        headers["X-Session-ID"] = session
+    if options.request_id is not None:
+        headers["X-Request-ID"] = options.request_id
+    return headers
 
 
 def _query_text(value: Any) -> str:

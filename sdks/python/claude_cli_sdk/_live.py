@@ -2,19 +2,20 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import json
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any, AsyncIterator, Awaitable, Callable, Deque, Dict, Optional
+from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Optional
 
 import websockets
 from websockets.exceptions import ConnectionClosed
 
 from ._errors import ApiError
+from ._inbox import Inbox, LiveMessage
 from ._record import Record
 from ._retry import pause
+from ._subscriptions import Subscriptions, Wanted
 from ._tokens import Tokens
 
 #: How long connecting, authenticating and each answer may take, in seconds, and how often a silent side is pinged.
@@ -23,8 +24,6 @@ _READY, _ANSWER, _BEAT = 15.0, 30.0, 20.0
 _ATTEMPTS, _FIRST, _MOST = 20, 0.25, 30.0
 #: Refused for good: a foreign or expired session, a disabled account, too many connections.
 _FINAL = (4403, 4429)
-#: Messages that wait for whoever listens; the oldest give way, and a message ``gap`` says so.
-_MOST_HELD = 10_000
 
 
 @dataclass(frozen=True)
@@ -37,29 +36,29 @@ class LiveSettings:
     tokens: Tokens
 
 
-class LiveMessage(Record):
-    """A message: ``type``, ``data`` with its fields as attributes, ``timestamp``."""
-
-    _fields = {"data": Record}
+@dataclass(frozen=True)
+class _Waiting:
+    answered: asyncio.Future[Dict[str, Any]]
+    #: Given the data of the answer, as it comes.
+    on_answer: Callable[[Dict[str, Any]], None]
 
 
 class AsyncLiveConnection:
     """
     Live updates of a session. Connects again with growing pauses when the connection is lost, with the same subscriptions.
-    What happens while it is lost is not told later: a message ``reconnected`` says that something may have been missed.
+    What happened while it was lost is told then, each message once; where the platform does not have it any more, a message
+    ``reload`` says what to load anew.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
         self._settings = settings
         self._socket: Any = None
-        self._subscriptions: Dict[str, Dict[str, Any]] = {}
-        self._waiting: Dict[str, asyncio.Future[Dict[str, Any]]] = {}
-        self._held: Deque[Dict[str, Any]] = collections.deque()
-        self._dropped = 0
+        self._subscriptions = Subscriptions()
+        self._waiting: Dict[str, _Waiting] = {}
+        self._inbox = Inbox()
         self._ended: Optional[ApiError] = None
 
     async def __aenter__(self) -> AsyncLiveConnection:
-        self._news = asyncio.Event()
         self._ready = asyncio.Event()
         self._task = asyncio.ensure_future(self._run())
         ready = asyncio.ensure_future(self._ready.wait())
@@ -78,19 +77,24 @@ class AsyncLiveConnection:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def subscribe(self, channel: str, **scope: str) -> None:
+    async def subscribe(self, channel: str, **scope: Any) -> None:
         """
-        Listen to a channel, now and after every reconnection; ``scope`` is one of project_id, task_id, command_id. Nothing that
-        happens after this returns is missed. Raises ApiError when it is refused.
+        Listen to a channel, now and after every reconnection; ``scope`` is what it is about: one of project_id, task_id,
+        command_id, queue_name or interval, as it fits the channel. Nothing that happens after this returns is missed. Raises
+        ApiError when it is refused.
         """
         wanted = {"channel": channel, **scope}
-        await self._ask({"type": "subscribe", **wanted})
-        self._subscriptions[json.dumps(wanted, sort_keys=True)] = wanted
 
-    async def unsubscribe(self, channel: str, **scope: str) -> None:
+        def granted(data: Dict[str, Any]) -> None:
+            self._subscriptions.add(wanted)
+            self._subscriptions.granted(wanted, data, False)
+
+        await self._ask({"type": "subscribe", **wanted}, granted)
+
+    async def unsubscribe(self, channel: str, **scope: Any) -> None:
         """Listen no more."""
         wanted = {"channel": channel, **scope}
-        self._subscriptions.pop(json.dumps(wanted, sort_keys=True), None)
+        self._subscriptions.remove(wanted)
         await self._ask({"type": "unsubscribe", **wanted})
 
     async def execute_task(
@@ -99,6 +103,13 @@ class AsyncLiveConnection:
         """Put a task into a queue, and hear of it."""
         asked = {"type": "execute_task", "task_id": task_id, "priority": priority, "options": options}
         answer = await self._ask({name: value for name, value in asked.items() if value is not None})
+        return Record(answer["data"])
+
+    async def get_metrics(self, *metrics: str) -> Record:
+        """
+        Measure now: ``performance``, and what is asked for besides it, of ``queue_status`` and ``system_health``, comes along.
+        """
+        answer = await self._ask({"type": "get_metrics", "metrics": list(metrics) or ["performance"]})
         return Record(answer["data"])
 
     async def ping(self) -> float:
@@ -117,26 +128,14 @@ class AsyncLiveConnection:
 
     async def next_message(self, timeout: Optional[float]) -> Optional[LiveMessage]:
         """The next message; None after :meth:`close`, or when none has come for so many seconds."""
-        while True:
-            if self._dropped:
-                dropped, self._dropped = self._dropped, 0
-                return LiveMessage({"type": "gap", "data": {"channel": None, "dropped": dropped}})
-            if self._held:
-                return LiveMessage(self._held.popleft())
-            if self._ended:
-                if self._ended.details["code"] == 1000:
-                    return None
-                raise self._ended
-            self._news.clear()
-            try:
-                await asyncio.wait_for(self._news.wait(), timeout)
-            except asyncio.TimeoutError:
-                return None
+        return await self._inbox.take(timeout)
 
-    async def _ask(self, message: Dict[str, Any]) -> Dict[str, Any]:
+    async def _ask(
+        self, message: Dict[str, Any], on_answer: Optional[Callable[[Dict[str, Any]], None]] = None
+    ) -> Dict[str, Any]:
         request_id = uuid.uuid4().hex
         answered: asyncio.Future[Dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[request_id] = answered
+        self._waiting[request_id] = _Waiting(answered, on_answer or (lambda _data: None))
         try:
             return await asyncio.wait_for(self._answer(answered, {**message, "request_id": request_id}), _ANSWER)
         except asyncio.TimeoutError:
@@ -175,7 +174,7 @@ class AsyncLiveConnection:
                         self._ready.set()
                         await self._serve(socket, attempts if ever_ready else None)
                     else:
-                        self._hold(first)
+                        self._inbox.hold(first)
                         await asyncio.wait_for(socket.recv(), _READY)
                 code, reason = 1006, "lost"
             except asyncio.CancelledError:
@@ -198,8 +197,9 @@ class AsyncLiveConnection:
             if code in _FINAL or hopeless or failures >= _ATTEMPTS:
                 return self._end(code, reason)
             if was_ready:
-                self._hold({"type": "disconnected", "data": {"code": code, "reason": reason}})
-            await asyncio.sleep(pause(_FIRST, _MOST, failures))
+                self._inbox.hold({"type": "disconnected", "data": {"code": code, "reason": reason}})
+            asked = _restart_pause(code, reason)
+            await asyncio.sleep(pause(_FIRST, _MOST, failures) if asked is None else asked)
 
     async def _serve(self, socket: Any, attempts: Optional[int]) -> None:
         chores = [asyncio.ensure_future(self._keep_signed_in(socket))]
@@ -208,13 +208,19 @@ class AsyncLiveConnection:
         try:
             async for text in socket:
                 message = json.loads(text)
-                answered = self._waiting.get(message.get("request_id", ""))
-                if answered and not answered.done():
+                if not self._subscriptions.hear(message):
+                    continue
+                if message["type"] == "caught_up":
+                    self._subscriptions.caught_up(message["data"])
+                waiting = self._waiting.get(message.get("request_id", ""))
+                if waiting and not waiting.answered.done():
                     if message["type"] == "error":
-                        answered.set_exception(_error_of(message))
+                        waiting.answered.set_exception(_error_of(message))
                     else:
-                        answered.set_result(message)
-                self._hold(message)
+                        # Before anything that comes after it.
+                        waiting.on_answer(message.get("data", {}))
+                        waiting.answered.set_result(message)
+                self._inbox.hold(message)
             # Iterating ends without a word when the other side closes as usual.
             raise ConnectionError(f"closed {socket.close_code}")
         finally:
@@ -222,9 +228,21 @@ class AsyncLiveConnection:
                 chore.cancel()
 
     async def _restore(self, attempts: int) -> None:
-        asked = [self._ask({"type": "subscribe", **wanted}) for wanted in self._subscriptions.values()]
+        asked = [self._subscribe_again(wanted, request) for wanted, request in self._subscriptions.again()]
         await asyncio.gather(*asked, return_exceptions=True)
-        self._hold({"type": "reconnected", "data": {"attempts": attempts}})
+        self._inbox.hold({"type": "reconnected", "data": {"attempts": attempts}})
+
+    async def _subscribe_again(self, wanted: Wanted, request: Wanted) -> None:
+        def granted(data: Dict[str, Any]) -> None:
+            if self._subscriptions.granted(wanted, data, True):
+                self._inbox.hold({"type": "reload", "data": wanted})
+
+        try:
+            await self._ask({"type": "subscribe", **request}, granted)
+        except ApiError as error:
+            # It is not asked again in vain, unless the connection was lost once more.
+            if error.status != 0:
+                self._subscriptions.remove(wanted)
 
     async def _keep_signed_in(self, socket: Any) -> None:
         while self._settings.tokens.renewable:
@@ -239,17 +257,10 @@ class AsyncLiveConnection:
                 continue
             await socket.send(json.dumps({"type": "authenticate", "token": token}))
 
-    def _hold(self, message: Dict[str, Any]) -> None:
-        if len(self._held) >= _MOST_HELD:
-            self._held.popleft()
-            self._dropped += 1
-        self._held.append(message)
-        self._news.set()
-
     def _lose(self) -> None:
-        for answered in self._waiting.values():
-            if not answered.done():
-                answered.set_exception(ApiError("The live connection was lost", code="CONNECTION_CLOSED"))
+        for waiting in self._waiting.values():
+            if not waiting.answered.done():
+                waiting.answered.set_exception(ApiError("The live connection was lost", code="CONNECTION_CLOSED"))
 
     def _end(self, code: int, reason: str) -> None:
         if self._ended:
@@ -258,7 +269,17 @@ class AsyncLiveConnection:
         self._ended = ApiError(message, code="CONNECTION_CLOSED", details={"code": code, "reason": reason})
         self._lose()
         self._ready.set()
-        self._news.set()
+        self._inbox.close(None if code == 1000 else self._ended)
+
+
+def _restart_pause(code: int, reason: str) -> Optional[float]:
+    """Seconds after which to come back, as a side that restarts has asked; None when it has not."""
+    if code != 1012:
+        return None
+    try:
+        return min(_MOST, max(0.0, float(json.loads(reason)["retry_after_ms"]) / 1000))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _error_of(message: Dict[str, Any]) -> ApiError:

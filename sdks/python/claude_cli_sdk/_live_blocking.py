@@ -12,7 +12,8 @@ from ._record import Record
 class LiveConnection:
     """
     Live updates of a session. Connects again with growing pauses when the connection is lost, with the same subscriptions.
-    What happens while it is lost is not told later: a message ``reconnected`` says that something may have been missed.
+    What happened while it was lost is told then, each message once; where the platform does not have it any more, a message
+    ``reload`` says what to load anew.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
@@ -42,14 +43,15 @@ class LiveConnection:
         finally:
             self._stop()
 
-    def subscribe(self, channel: str, **scope: str) -> None:
+    def subscribe(self, channel: str, **scope: Any) -> None:
         """
-        Listen to a channel, now and after every reconnection; ``scope`` is one of project_id, task_id, command_id. Nothing that
-        happens after this returns is missed. Raises ApiError when it is refused.
+        Listen to a channel, now and after every reconnection; ``scope`` is what it is about: one of project_id, task_id,
+        command_id, queue_name or interval, as it fits the channel. Nothing that happens after this returns is missed. Raises
+        ApiError when it is refused.
         """
         self._wait(self._live.subscribe(channel, **scope))
 
-    def unsubscribe(self, channel: str, **scope: str) -> None:
+    def unsubscribe(self, channel: str, **scope: Any) -> None:
         """Listen no more."""
         self._wait(self._live.unsubscribe(channel, **scope))
 
@@ -58,6 +60,12 @@ class LiveConnection:
     ) -> Record:
         """Put a task into a queue, and hear of it."""
         return self._wait(self._live.execute_task(task_id, priority=priority, options=options))
+
+    def get_metrics(self, *metrics: str) -> Record:
+        """
+        Measure now: ``performance``, and what is asked for besides it, of ``queue_status`` and ``system_health``, comes along.
+        """
+        return self._wait(self._live.get_metrics(*metrics))
 
     def ping(self) -> float:
         """Seconds to the platform and back."""

@@ -1,117 +1,113 @@
-"""The output of a command, as it is written: what is stored and what is heard live made one, as steps."""
+"""The output of a command, as it is written: what is stored and then what happens, as steps."""
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Generator, List, Optional, Set, Tuple
+from typing import Any, Dict, Generator, Iterator, List, Optional, Set, Union
 
-#: Pauses between looks at whether the command still runs, in seconds.
-_FIRST_LOOK, _MOST_LOOK = 0.5, 5.0
+from ._errors import ApiError
+from ._exchange import Sleep
+from ._record import Record
+from ._retry import RetryRules, pause
 
-
-@dataclass(frozen=True)
-class Look:
-    """A step: read the command with its stored output."""
+#: Streams in a row that ended soon, without any output, after which it is given up; and how soon, in seconds.
+_ATTEMPTS, _SOON = 20, 30.0
+#: Longest event, in characters.
+_MOST_HELD = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Open:
-    """A step: listen to the output of the command, and to its task when it has one."""
+    """A step: open the stream, after the event with this id. Its outcome is None, or the ApiError that it was refused with."""
 
-    task_id: Optional[str]
+    last_id: Optional[str]
 
 
 @dataclass(frozen=True)
-class Listen:
-    """A step: the next live message; None when none comes for so many seconds."""
-
-    timeout: float
+class Next:
+    """A step: the next event; None when the stream has ended or broken off."""
 
 
 @dataclass(frozen=True)
 class Tell:
-    """A step: these pieces are next."""
+    """A step: this piece is next."""
 
-    pieces: List[Any]
+    piece: Record
 
 
-class OutputMerge:
-    """
-    Makes one output of two tellings of it, which overlap: each piece once, in order. Times of pieces never go back, so one
-    from before the latest was told already. Of the same time, as many equal ones are told as the telling that has the most
-    of them has. Notes of the runner can be made after what follows them: they tell nothing of the time of others.
-    """
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event, with the latest id that was told."""
+
+    event: str
+    data: str
+    last_id: Optional[str]
+
+
+class EventParser:
+    """Events out of the text of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
     def __init__(self) -> None:
-        self._latest = ""
-        self._told: Dict[Tuple[str, str], int] = {}
-        self._notes: Set[Tuple[str, str]] = set()
+        self._held = ""
+        self._last_id: Optional[str] = None
 
-    def telling(self) -> Callable[[Any], bool]:
-        """One telling, from its beginning on or from anywhere: whether a piece of it is new."""
-        time = ""
-        counts: Dict[Tuple[str, str], int] = {}
-
-        def is_new(piece: Any) -> bool:
-            nonlocal time
-            if piece.stream == "system":
-                note = (piece.timestamp, piece.content)
-                known = note in self._notes
-                self._notes.add(note)
-                return not known
-            if piece.timestamp < self._latest:
-                return False
-            if piece.timestamp != time:
-                time = piece.timestamp
-                counts.clear()
-            if piece.timestamp > self._latest:
-                self._latest = piece.timestamp
-                self._told.clear()
-            key = (piece.stream, piece.content)
-            counts[key] = counts.get(key, 0) + 1
-            if counts[key] <= self._told.get(key, 0):
-                return False
-            self._told[key] = counts[key]
-            return True
-
-        return is_new
+    def feed(self, text: str) -> Iterator[Event]:
+        """The events that are whole with this text."""
+        self._held += text
+        if len(self._held) > _MOST_HELD:
+            raise ApiError("An event is too long", code="INVALID_RESPONSE")
+        *blocks, self._held = self._held.split("\n\n")
+        for block in blocks:
+            # The platform writes each field on one line.
+            lines = (line.partition(":") for line in block.split("\n") if not line.startswith(":"))
+            fields: Dict[str, str] = {name: value[1:] if value.startswith(" ") else value for name, _, value in lines}
+            self._last_id = fields.get("id", self._last_id)
+            if "data" in fields:
+                yield Event(fields.get("event", "message"), fields["data"], self._last_id)
 
 
-def follow(command_id: str) -> Generator[Any, Any, None]:
-    """The steps of a stream."""
-    merge = OutputMerge()
-    command = yield Look()
-    yield Tell(_fresh(merge, command))
-    if command.status != "running":
-        return
-    yield Open(command.task_id)
-    is_new = merge.telling()
-    sequence: Optional[int] = None
-    wait = _FIRST_LOOK
-    look = True
-    message: Any = None
+def follow(rules: RetryRules) -> Generator[Any, Any, None]:
+    """The steps of a stream: read on from where it is, until the command has ended."""
+    place: Optional[str] = None
+    failures = 0
+    asked_again: Set[str] = set()
     while True:
-        piece = message.data if message is not None and message.type == "command_output" else None
-        if piece is not None and piece.command_id != command_id:
-            piece = None
-        # Pieces before the first one, or before one after a jump, are stored by the time that one is heard.
-        jumped = piece is not None and (sequence is None or piece.sequence > sequence + 1)
-        if look or jumped:
-            command = yield Look()
-            yield Tell(_fresh(merge, command))
-            if command.status != "running":
+        opened_at = time.monotonic()
+        failures += 1
+        refused: Optional[ApiError] = yield Open(place)
+        # What is refused is refused; who was let in before waits until the platform is there again.
+        if refused is not None and (place is None or 0 < refused.status < 500):
+            raise refused
+        while refused is None:
+            event: Optional[Event] = yield Next()
+            if event is None:
+                break
+            told = json.loads(event.data)["data"]
+            if event.event == "gap":
+                key = f"{told.get('epoch')}:{told.get('from')}"
+                if told.get("from") is not None and key not in asked_again:
+                    # What lacks because this side was slow is stored, and is read from there.
+                    asked_again.add(key)
+                    place = f"{told['epoch']}:{told['from'] - 1}"
+                    break
+            place = event.last_id or place
+            if event.event == "command_output":
+                failures = 0
+                yield Tell(Record({name: told[name] for name in ("stream", "content", "timestamp")}))
+            if event.event == "command_finished":
                 return
-        if piece is not None:
-            sequence = piece.sequence
-            if is_new(piece):
-                yield Tell([piece])
-        message = yield Listen(wait)
-        look = message is None or message.type in ("reconnected", "gap")
-        if message is None:
-            wait = min(_MOST_LOOK, wait * 1.5)
-        elif message.type == "task_update":
-            look = message.data.status != "running"
+        if time.monotonic() - opened_at > _SOON:
+            failures = 0
+        if failures >= _ATTEMPTS:
+            raise refused or ApiError("The stream ends again and again", code="CONNECTION_CLOSED")
+        if failures > 0:
+            yield Sleep(pause(rules.first, rules.most, failures))
 
 
-def _fresh(merge: OutputMerge, command: Any) -> List[Any]:
-    is_new = merge.telling()
-    return [piece for piece in command.output if is_new(piece)]
+def next_step(steps: Generator[Any, Any, None], outcome: Any) -> Any:
+    """What is to be done next, given what came of the step before; None when the command has ended."""
+    try:
+        return steps.send(outcome)
+    except StopIteration:
+        return None

@@ -10,10 +10,13 @@ from typing import Callable, Optional
 
 @dataclass(frozen=True)
 class RetryRules:
-    """How often, and for how long, a call is repeated. Times are in seconds."""
+    """
+    How often, and for how long, a call is repeated. Times are in seconds. By default the pauses take 5.6 to 11.2 seconds
+    together, longer than a gateway takes to restart.
+    """
 
     #: Attempts in all; 1 never repeats.
-    attempts: int = 4
+    attempts: int = 7
     #: From the first attempt on, within which everything has to happen, pauses included.
     total: float = 60.0
     #: Longest first pause; it doubles with each attempt.
@@ -35,10 +38,10 @@ def pause(
     first: float, most: float, failed: int, retry_after: float = 0.0, chance: Callable[[], float] = random.random
 ) -> float:
     """
-    Seconds to wait after so many failed attempts (from 1): at random up to a bound that doubles, so that clients that
-    failed together do not come back together; what the server asks for at least.
+    Seconds to wait after so many failed attempts (from 1): at random between half of a bound and all of it, which doubles,
+    so that clients that failed together do not come back together; on top of what the server asks for.
     """
-    return retry_after + chance() * min(most, first * 2 ** min(failed - 1, 32))
+    return retry_after + (0.5 + chance() / 2) * min(most, first * 2 ** min(failed - 1, 32))
 
 
 def retry_after_of(header: Optional[str], now: Optional[float] = None) -> Optional[float]:
