@@ -16,7 +16,7 @@ export interface Awaited {
 }
 
 const openTimeoutMs = 10_000;
-const answerTimeoutMs = 10_000;
+const answerTimeoutMs = 20_000;
 
 /** A WebSocket whose messages are kept until somebody takes them, so that none is missed between two waits. */
 export class LiveConnection implements Disposable {

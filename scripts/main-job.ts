@@ -3,6 +3,7 @@ import { ApiClient } from './api-client.ts';
 import { LiveConnection, type LiveMessage } from './live-connection.ts';
 import { poll } from './platform/poll.ts';
 import { sourceReport } from './source-report.ts';
+import { isSignedWith, WebhookReceiver } from './webhook-receiver.ts';
 
 /** What the main job needs. */
 export interface MainJobOptions {
@@ -12,6 +13,8 @@ export interface MainJobOptions {
   password: string;
   /** Source tree that the task reports on. */
   tree: string;
+  /** Whether webhooks may lead to this machine, so that one can be received. */
+  webhooks: boolean;
   say?: (line: string) => void;
 }
 
@@ -38,6 +41,14 @@ interface TaskDetail extends Entity {
   completed_at: string | null;
 }
 
+interface Statistics {
+  completed_tasks: number;
+}
+
+interface QueueMetrics {
+  queues: { high_priority: { completed: number } };
+}
+
 interface HistoryEntry {
   action: string;
   details: { old_value?: unknown; new_value?: unknown };
@@ -55,14 +66,15 @@ const settleTimeoutMs = 10_000;
 const leastSpanMs = 500;
 
 /**
- * The platform's main job, through its public doors only: a task is created and executed, its output is watched live, and
- * what the platform remembers of it is read back. @throws Error that names the first step that was not seen to happen
+ * The platform's main job, through its public doors only: a task is created and executed, its output is watched live, a
+ * signed webhook tells of its end, and what the platform remembers of it is read back. @throws Error that names the first step that was not seen to happen
  */
 export async function runMainJob({
   url,
   username,
   password,
   tree,
+  webhooks,
   say = console.log,
 }: MainJobOptions): Promise<MainJobResult> {
   const step = stepper(say);
@@ -85,6 +97,8 @@ export async function runMainJob({
     const title = "Count the lines of the platform's own source";
     return api.call<Entity>('POST', '/api/tasks/', { title, project_id: project.id, command: sourceReport(tree) });
   });
+  await using receiver = webhooks ? await WebhookReceiver.open() : undefined;
+  const hook = receiver && (await step('let a webhook tell of it', () => createHook(api, project.id, receiver.url)));
   using live = await step('connect to the live updates', () => LiveConnection.open(url, session.session_id));
   await step('authenticate there', () => live.authenticate(token));
   await step("subscribe to the project's tasks", () => live.subscribe('task_updates', project.id));
@@ -94,9 +108,13 @@ export async function runMainJob({
   const watched = await step('watch its output live until it is completed', () =>
     watchRun(live, task.id, execution_id, say),
   );
+  if (receiver && hook) {
+    await step('receive the signed webhook', () => receiveHook(receiver, hook.secret, task.id));
+  }
   await step('read the task back', () => readTask(api, task.id));
   await step('read its history back', () => readHistory(api, task.id));
   await step('read its stored output back', () => readOutput(api, execution_id, watched.output));
+  await step("read the project's statistics and the queue's metrics", () => readStatistics(api, project.id));
   return { taskId: task.id, executionId: execution_id, ...watched };
 }
 
@@ -186,6 +204,32 @@ async function readOutput(api: ApiClient, executionId: string, streamed: string)
   expect(command?.status === 'completed', 'its status is completed', command?.status);
   expect(command.exit_code === 0, 'its exit_code is 0', command.exit_code);
   expect(stored === streamed, 'it is the text that was streamed', { stored, streamed });
+}
+
+function createHook(api: ApiClient, project_id: string, url: string): Promise<{ secret: string }> {
+  return api.call('POST', '/api/webhooks/', { url, events: ['task.completed'], project_id });
+}
+
+async function receiveHook(receiver: WebhookReceiver, secret: string, taskId: string): Promise<void> {
+  const delivered = await receiver.next('task.completed', settleTimeoutMs);
+  expect(delivered, 'task.completed is delivered', delivered);
+  expect(isSignedWith(delivered, secret), 'its signature is right', delivered.headers);
+  const body = JSON.parse(delivered.body) as { data: { task_id: string } };
+  expect(body.data.task_id === taskId, 'it is about the task', body);
+}
+
+async function readStatistics(api: ApiClient, projectId: string): Promise<void> {
+  let seen: { statistics?: Statistics; queue?: { completed: number } } = {};
+  const right = await poll(
+    async () => {
+      const { statistics } = await api.call<{ statistics: Statistics }>('GET', `/api/projects/${projectId}`);
+      const { queues } = await api.call<QueueMetrics>('GET', '/api/queues/metrics?period=1h');
+      seen = { statistics, queue: queues.high_priority };
+      return (statistics.completed_tasks === 1 && queues.high_priority.completed > 0) || undefined;
+    },
+    { timeoutMs: settleTimeoutMs, intervalMs: 200 },
+  );
+  expect(right, 'the project counts one completed task, and the queue at least one', seen);
 }
 
 function expect(holds: unknown, what: string, actual: unknown): asserts holds {

@@ -82,8 +82,8 @@ async function runJob(
   ended: Promise<SetupError | undefined>,
 ): Promise<Error | undefined> {
   say('\nThe main job, through the public doors:');
-  const { url, adminUsername: username, adminPassword: password } = platform;
-  const job = runMainJob({ url, username, password, tree: root, say }).then(
+  const { url, adminUsername: username, adminPassword: password, webhooksReachUs: webhooks } = platform;
+  const job = runMainJob({ url, username, password, tree: root, webhooks, say }).then(
     () => {
       writeFileSync(marker, `${new Date().toISOString()}\n`);
       return undefined;

@@ -1,8 +1,10 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataDir } from './data-dir.ts';
+import { root } from './paths.ts';
 import { signalGroup } from './process-identity.ts';
 import { SetupError } from './setup-error.ts';
 
@@ -37,13 +39,16 @@ export interface Child {
 // Every child leads its own process group, so that Ctrl-C in a terminal reaches us alone and we stop them in order. When
 // we are killed they learn of it by a pipe: Node programs by the IPC channel that closes, others by the keeper below.
 
+// Compiling, and taking the types away, is most of what starting a program costs; Node keeps the result for the next time.
+const compileCache = join(root, 'node_modules/.cache/node-compile');
+
 const parentWatch = new URL('./parent-watch.mjs', import.meta.url).href;
 
 /** Start a Node program. It has to exit when its IPC channel disconnects. */
 export function forkNode(script: string, args: string[], options: ChildOptions): Promise<Child> {
   const child = fork(script, args, {
     cwd: options.cwd,
-    env: options.env,
+    env: { NODE_COMPILE_CACHE: compileCache, ...options.env },
     execPath: process.execPath,
     execArgv: ['--import', parentWatch],
     detached: true,

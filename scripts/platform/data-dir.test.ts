@@ -65,7 +65,17 @@ test('secrets are made once and readable by nobody else', () => {
 
 test('secrets of the environment are taken and not stored', () => {
   using temp = makeTempDir();
-  const env = { ADMIN_PASSWORD: 'chosen password', JWT_SECRET: 'chosen secret' };
-  expect(loadSecrets(temp.path, env)).toMatchObject({ adminPassword: 'chosen password', jwtSecret: 'chosen secret' });
+  const env = {
+    ADMIN_PASSWORD: 'chosen password',
+    JWT_SECRET: 'chosen secret',
+    SERVICE_SECRET: 'another secret',
+    WEBHOOK_ENCRYPTION_KEY: 'chosen key',
+  };
+  expect(loadSecrets(temp.path, env)).toMatchObject({
+    adminPassword: 'chosen password',
+    jwtSecret: 'chosen secret',
+    serviceSecret: 'another secret',
+    webhookEncryptionKey: 'chosen key',
+  });
   expect(existsSync(join(temp.path, 'secrets.json'))).toBe(false);
 });

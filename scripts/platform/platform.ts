@@ -1,12 +1,15 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { readSecretFiles } from '../../packages/shared/src/settings.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
 import { startInfrastructure } from './infrastructure.ts';
 import { assertPortFree } from './ports.ts';
+import { placeReplicas } from './replicas.ts';
 import { loadSecrets, type Secrets } from './secrets.ts';
 import {
   addressEnv,
   assignAddresses,
+  isLoopback,
   reachable,
   type ServiceEvents,
   type ServiceName,
@@ -22,6 +25,8 @@ export interface PlatformOptions {
   /** Port of the public door; 0 takes a free one. */
   port: number;
   env: NodeJS.ProcessEnv;
+  /** Of each app; 1 when absent. Several are behind a balancer, as in a cluster. */
+  replicas?: number;
   /** Rather a broker of our own than that of this machine. */
   preferPrivateBroker?: boolean;
   /** Progress, for people. */
@@ -30,6 +35,13 @@ export interface PlatformOptions {
   onLine?: (source: string, line: string) => void;
   /** Ends a start that is under way. */
   signal?: AbortSignal;
+}
+
+/** One of several processes of an app. */
+export interface Replica {
+  process: Supervised;
+  /** Lead nobody more to it, or again: as a cluster does before it stops one, and once it is ready. For apps with a door. */
+  setInService(inService: boolean): void;
 }
 
 /** A platform that runs. */
@@ -41,6 +53,8 @@ export interface Platform extends AsyncDisposable {
   secrets: Secrets;
   store: string;
   broker: string;
+  /** Whether webhooks may lead to this machine. */
+  webhooksReachUs: boolean;
   /** Settles with the reason when a part crashes again and again. The platform is then to be stopped. */
   failed: Promise<SetupError>;
   /** Send a signal, SIGKILL unless named, to one app, which is then started again. @returns the process id that it had */
@@ -48,6 +62,8 @@ export interface Platform extends AsyncDisposable {
   pid(service: ServiceName): number | undefined;
   /** Resolves when the app works, again or still. */
   ready(service: ServiceName): Promise<void>;
+  /** The replicas of an app that were started with the platform. */
+  replicas(service: ServiceName): readonly Replica[];
   /** Start another replica of an app, on ports of its own. It ends with the platform, or when it is stopped. */
   replicate(service: ServiceName): Promise<Supervised>;
   /** Where Prometheus reads the metrics of an app. */
@@ -57,7 +73,8 @@ export interface Platform extends AsyncDisposable {
 
 /** Start store, broker and all apps, and wait until they work. Whatever was started is stopped again when one fails. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { env, signal, say = () => {}, onLine = () => {} } = options;
+  const { signal, say = () => {}, onLine = () => {} } = options;
+  const env = withSecrets(options.env);
   const host = env.HOST || '127.0.0.1';
   const failure = Promise.withResolvers<SetupError>();
   const onGiveUp = failure.resolve;
@@ -82,47 +99,67 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   say(`store: ${store.description}`);
   say(`broker: ${broker.description}`);
 
-  const addresses = await assignAddresses(options.port);
+  // The models need generated code, which is not there yet when a fresh clone reads this file.
+  const { migrateAll } = await import('./migrate-all.ts');
+  await migrateAll(store.uri, env.LOG_LEVEL || 'warn');
+  signal?.throwIfAborted();
+
+  const places = starting.use(await placeReplicas(options.replicas ?? 1, host, options.port));
+  const [addresses] = places.addresses;
+  // Who uses a platform that only this machine reaches may have it call this machine; see docs/webhooks.md.
+  const webhooksReachUs = !env.WEBHOOK_ALLOWED_NETWORKS && isLoopback(host);
   const serviceEnv = {
     AMQP_PREFIX: 'claude_cli',
     ...env,
+    ...(webhooksReachUs ? { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8,::1/128' } : {}),
     HOST: host,
     DATA_DIR: dataDir.path,
     WORKSPACE_ROOT: workspaceRoot,
     MONGODB_URI: store.uri,
     AMQP_URL: broker.url,
     JWT_SECRET: secrets.jwtSecret,
+    SERVICE_SECRET: secrets.serviceSecret,
+    WEBHOOK_ENCRYPTION_KEY: secrets.webhookEncryptionKey,
     ADMIN_USERNAME: env.ADMIN_USERNAME || 'admin',
     ADMIN_PASSWORD: secrets.adminPassword,
-    ...addressEnv(addresses),
+    ...addressEnv(places.addresses, places.portOf('realtime')),
   };
   const events: ServiceEvents = {
     onLine,
     onGiveUp,
     onRestart: (name, why) => onLine(name, `${why}; starting it again`),
   };
-  const services = new Map<ServiceName, Supervised>(
-    serviceNames.map((name) => [name, superviseService(name, addresses, serviceEnv, dataDir, events)]),
+  const services = new Map<ServiceName, Supervised[]>(
+    serviceNames.map((name) => [
+      name,
+      places.addresses.map((each) => superviseService(name, each, serviceEnv, dataDir, events)),
+    ]),
   );
-  starting.use(await superviseAll([...services.values()], signal));
+  starting.use(await superviseAll([...services.values()].flat(), signal));
   const running = starting.move();
 
   const service = (name: ServiceName) => {
-    const found = services.get(name);
+    const [found] = services.get(name) ?? [];
     if (!found) throw new Error(`no service ${name}`);
     return found;
   };
   return {
-    url: `http://${reachable(host)}:${addresses.gateway}`,
+    url: `http://${reachable(host)}:${places.portOf('gateway')}`,
     adminUsername: serviceEnv.ADMIN_USERNAME,
     adminPassword: secrets.adminPassword,
     secrets,
     store: store.description,
     broker: broker.description,
+    webhooksReachUs,
     failed: failure.promise,
     kill: (name, signalName = 'SIGKILL') => service(name).kill(signalName),
     pid: (name) => service(name).pid,
     ready: (name) => service(name).ready(),
+    replicas: (name) =>
+      (services.get(name) ?? []).map((process, place) => ({
+        process,
+        setInService: (inService) => places.setInService(name, place, inService),
+      })),
     async replicate(name) {
       const replica = superviseService(name, await assignAddresses(0), serviceEnv, dataDir, events);
       running.use(await superviseAll([replica]));
@@ -133,6 +170,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     stop: () => running.disposeAsync(),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function withSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  try {
+    return readSecretFiles(env);
+  } catch (thrown) {
+    throw new SetupError((thrown as Error).message);
+  }
 }
 
 function openWorkspaceRoot(env: NodeJS.ProcessEnv, dataDir: DataDir): string {

@@ -7,6 +7,8 @@ import { hasCode, SetupError } from './setup-error.ts';
 export interface Secrets {
   adminPassword: string;
   jwtSecret: string;
+  serviceSecret: string;
+  webhookEncryptionKey: string;
   /** Where the admin's password is kept; undefined when ADMIN_PASSWORD names it. */
   passwordFile: string | undefined;
   /** The generated password, while nobody has been shown it. */
@@ -19,6 +21,8 @@ interface SecretsFile {
   admin_password?: string;
   admin_password_seen?: boolean;
   jwt_secret?: string;
+  service_secret?: string;
+  webhook_encryption_key?: string;
 }
 
 /** Secrets from the environment; those it lacks are generated once and kept in the data directory. */
@@ -28,10 +32,14 @@ export function loadSecrets(dataDir: string, env: NodeJS.ProcessEnv): Secrets {
   const all: SecretsFile = { ...kept };
   if (!env.ADMIN_PASSWORD) all.admin_password ??= randomBytes(15).toString('base64url');
   if (!env.JWT_SECRET) all.jwt_secret ??= randomBytes(48).toString('base64url');
+  if (!env.SERVICE_SECRET) all.service_secret ??= randomBytes(48).toString('base64url');
+  if (!env.WEBHOOK_ENCRYPTION_KEY) all.webhook_encryption_key ??= randomBytes(48).toString('base64url');
   if (JSON.stringify(all) !== JSON.stringify(kept)) write(file, all);
   return {
     adminPassword: env.ADMIN_PASSWORD || all.admin_password || '',
     jwtSecret: env.JWT_SECRET || all.jwt_secret || '',
+    serviceSecret: env.SERVICE_SECRET || all.service_secret || '',
+    webhookEncryptionKey: env.WEBHOOK_ENCRYPTION_KEY || all.webhook_encryption_key || '',
     passwordFile: env.ADMIN_PASSWORD ? undefined : file,
     unseenPassword: env.ADMIN_PASSWORD || all.admin_password_seen ? undefined : all.admin_password,
     markSeen: () => write(file, { ...all, admin_password_seen: true }),

@@ -8,7 +8,14 @@ import type { SetupError } from './setup-error.ts';
 import { Supervised } from './supervised.ts';
 
 /** The apps in the order in which they start; they stop in the reverse order, the door first. */
-export const serviceNames = ['project-service', 'task-service', 'command-runner', 'realtime', 'gateway'] as const;
+export const serviceNames = [
+  'project-service',
+  'task-service',
+  'command-runner',
+  'realtime',
+  'webhook-dispatcher',
+  'gateway',
+] as const;
 
 /** Name of an app. */
 export type ServiceName = (typeof serviceNames)[number];
@@ -42,13 +49,19 @@ export async function assignAddresses(gateway: number): Promise<Addresses> {
   return { grpc: perService(), admin: perService(), realtime: next(), gateway: gateway === 0 ? next() : gateway };
 }
 
-/** The environment that every app gets, whatever the user's says: how the apps find each other. */
-export function addressEnv({ grpc, realtime }: Addresses): Record<string, string> {
+/**
+ * The environment that every app gets, whatever the user's says: how the apps find each other.
+ * @param replicas where those of each app listen
+ * @param realtime port of the way to any replica of realtime, where there are several
+ */
+export function addressEnv(replicas: readonly Addresses[], realtime = replicas[0]?.realtime): Record<string, string> {
+  const all = (name: ServiceName) => replicas.map(({ grpc }) => `127.0.0.1:${grpc[name]}`).join();
   return {
-    PROJECT_SERVICE_ADDRESS: `127.0.0.1:${grpc['project-service']}`,
-    TASK_SERVICE_ADDRESS: `127.0.0.1:${grpc['task-service']}`,
-    COMMAND_RUNNER_ADDRESS: `127.0.0.1:${grpc['command-runner']}`,
-    REALTIME_ADDRESS: `127.0.0.1:${grpc.realtime}`,
+    PROJECT_SERVICE_ADDRESS: all('project-service'),
+    TASK_SERVICE_ADDRESS: all('task-service'),
+    COMMAND_RUNNER_ADDRESS: all('command-runner'),
+    REALTIME_ADDRESS: all('realtime'),
+    WEBHOOK_DISPATCHER_ADDRESS: all('webhook-dispatcher'),
     REALTIME_URL: `http://127.0.0.1:${realtime}`,
   };
 }
@@ -84,6 +97,11 @@ export function superviseService(
     onRestart: (why) => events.onRestart(name, why),
     onGiveUp: events.onGiveUp,
   });
+}
+
+/** Whether an address is reached from this machine alone. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
 /** An address to dial for one that is listened on. */
