@@ -23,11 +23,11 @@ beforeAll(async () => {
   install();
   running = await startTestPlatform({ PATH: `${bin.path}${delimiter}${process.env.PATH}`, CLAUDE_BINARY: 'claude' });
   projectId = await createProject(running.admin);
-}, 120_000);
+});
 afterAll(async () => {
   await running?.[Symbol.asyncDispose]();
   bin[Symbol.dispose]();
-}, 60_000);
+});
 
 interface Execution {
   status: string;
@@ -83,7 +83,7 @@ test('an agent that is not installed is told with the name of the program and ex
   await live.subscribe('task_updates', projectId);
   const taskId = await agentTask('success');
   await execute(admin, taskId);
-  const failed = await live.next({ type: 'error', where: ({ data }) => data?.task_id === taskId, timeoutMs: 20_000 });
+  const failed = await live.next({ type: 'error', where: ({ data }) => data?.task_id === taskId, timeoutMs: 60_000 });
   expect(failed.data).toMatchObject({
     code: 'TASK_EXECUTION_FAILED',
     details: { error: 'Command not found: claude', exit_code: 127 },

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { firstEventOf, isEventStream } from './support/event-stream.ts';
 import { startTestPlatform, type TestPlatform } from './support/platform.ts';
 
 let running: TestPlatform;
 beforeAll(async () => {
   running = await startTestPlatform();
-}, 120_000);
-afterAll(async () => running?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(async () => running?.[Symbol.asyncDispose]());
 
 /** A request of a collection with its variables put in, and the scripts that follow it. */
 interface Prepared {
@@ -43,7 +44,7 @@ async function run(variables: Map<string, string>, requests: ((fill: Fill) => Pr
   for (const prepare of requests) {
     const { name, method, url, headers, body, scripts } = prepare(fill);
     const response = await fetch(url, { method, headers, ...(body !== undefined && { body }) });
-    const text = await response.text();
+    const text = isEventStream(response) ? await firstEventOf(response) : await response.text();
     expect([name, url, response.status < 300, text]).toEqual([name, url, true, text]);
     const set = (variable: string, value: unknown) => {
       if (typeof value !== 'string' || value === '') throw new Error(`${name} has nothing for ${variable}`);
@@ -101,7 +102,7 @@ test('the Insomnia export runs from top to bottom', async () => {
       (fill: Fill): Prepared => ({
         name: request.name,
         method: request.method,
-        url: fill(request.url),
+        url: fill(request.url + queryOf(request.parameters)),
         headers: {
           ...Object.fromEntries(
             request.headers.map((header: { name: string; value: string }) => [header.name, header.value]),
@@ -117,6 +118,11 @@ test('the Insomnia export runs from top to bottom', async () => {
   await run(variables, requests, 'insomnia');
   expect(requests.length).toBeGreaterThan(60);
 });
+
+function queryOf(parameters: { name: string; value: string; disabled?: boolean }[]): string {
+  const sent = parameters.filter(({ disabled }) => !disabled).map(({ name, value }) => `${name}=${value}`);
+  return sent.length > 0 ? `?${sent.join('&')}` : '';
+}
 
 interface Pair {
   key: string;

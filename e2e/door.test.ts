@@ -14,8 +14,8 @@ let projectId: string;
 beforeAll(async () => {
   running = await startTestPlatform({ BODY_LIMIT_BYTES: String(bodyLimit) });
   projectId = await createProject(running.admin);
-}, 120_000);
-afterAll(async () => running?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(async () => running?.[Symbol.asyncDispose]());
 
 const createTask = (body: unknown) => running.admin.request('POST', '/api/tasks/', body);
 

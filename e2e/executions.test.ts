@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { shellQuote } from '../scripts/source-report.ts';
@@ -12,6 +13,7 @@ import {
   stillRunning,
   taskWithStatus,
   textOf,
+  writingCommand,
 } from './support/tasks.ts';
 
 const outputLimit = 16_384;
@@ -22,8 +24,8 @@ let projectId: string;
 beforeAll(async () => {
   running = await startTestPlatform({ OUTPUT_LIMIT_BYTES: String(outputLimit) });
   projectId = await createProject(running.admin);
-}, 120_000);
-afterAll(async () => running?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(async () => running?.[Symbol.asyncDispose]());
 
 const newTask = (command: string) => createTask(running.admin, projectId, command);
 
@@ -32,9 +34,13 @@ const longCommand = (pidFile: string) =>
   `sleep 300 & echo $$ > ${shellQuote(pidFile)}; echo $! >> ${shellQuote(pidFile)}; wait`;
 
 test('the exit code, both streams and their order of a command are kept', async () => {
-  const { admin } = running;
-  const taskId = await newTask('echo out; sleep 0.3; echo err >&2; exit 3');
+  const { admin, scratch } = running;
+  const isRead = join(scratch, 'first-is-read');
+  const wait = `until [ -e ${shellQuote(isRead)} ]; do sleep 0.1; done`;
+  const taskId = await newTask(`echo out; ${wait}; echo err >&2; exit 3`);
   const { execution_id } = await execute(admin, taskId);
+  await writingCommand(admin, execution_id);
+  writeFileSync(isRead, '');
   await taskWithStatus(admin, taskId, ['failed']);
   const command = await endedCommand(admin, execution_id);
   expect(command).toMatchObject({ status: 'failed', exit_code: 3, output_truncated: false });
@@ -46,10 +52,12 @@ test('the exit code, both streams and their order of a command are kept', async 
 });
 
 test('of two executes that race, one is queued and one is told that the task runs already', async () => {
-  const { admin } = running;
-  const taskId = await newTask('sleep 1');
+  const { admin, scratch } = running;
+  const answered = join(scratch, 'both-answered');
+  const taskId = await newTask(`until [ -e ${shellQuote(answered)} ]; do sleep 0.1; done`);
   const answers = await Promise.all([1, 2].map(() => admin.request('POST', `/api/tasks/${taskId}/execute`, {})));
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
+  writeFileSync(answered, '');
   const refused = answers.find(({ status }) => status === 409);
   expect(refused?.body.error?.code).toBe('TASK_ALREADY_RUNNING');
   await taskWithStatus(admin, taskId, ['completed']);
@@ -67,7 +75,7 @@ describe('stopping', () => {
     expect(await stillRunning(pids)).toEqual([]);
     expect((await taskWithStatus(admin, taskId, ['cancelled'])).completed_at).not.toBeNull();
     expect((await endedCommand(admin, execution_id)).status).toBe('cancelled');
-  }, 60_000);
+  });
 
   test('a process that ignores being asked is killed', async () => {
     const { admin, scratch } = running;
@@ -77,7 +85,7 @@ describe('stopping', () => {
     const pids = await pidsIn(pidFile, 1);
     await admin.call('POST', `/api/tasks/${taskId}/cancel`, {});
     expect(await stillRunning(pids, 20_000)).toEqual([]);
-  }, 60_000);
+  });
 
   test('a run that takes longer than its timeout is stopped and has failed', async () => {
     const { admin, scratch } = running;
@@ -88,7 +96,7 @@ describe('stopping', () => {
     await taskWithStatus(admin, taskId, ['failed']);
     expect((await endedCommand(admin, execution_id)).status).toBe('timed_out');
     expect(await stillRunning(pids)).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe('trying again', () => {
@@ -111,7 +119,7 @@ describe('trying again', () => {
     const taskId = await newTask(`if [ -e ${marker} ]; then echo mended; else touch ${marker}; exit 1; fi`);
     await execute(admin, taskId, { retry_attempts: 1 });
     await taskWithStatus(admin, taskId, ['completed'], 30_000);
-  }, 60_000);
+  });
 
   test('a task that was completed cannot be retried', async () => {
     const { admin } = running;

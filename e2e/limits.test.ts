@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { poll } from '../scripts/platform/poll.ts';
 import { startTestPlatform, type TestPlatform } from './support/platform.ts';
 import { createUser, outcomeOf } from './support/users.ts';
 
 let running: TestPlatform;
 beforeAll(async () => {
   running = await startTestPlatform({ RATE_LIMIT_USER: '30', RATE_LIMIT_LOGIN: '3', RATE_LIMIT_PREMIUM: '500' });
-}, 120_000);
-afterAll(async () => running?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(async () => running?.[Symbol.asyncDispose]());
 
 test('a user who asks too often is told so in the words of the reference, and others are not', async () => {
   const { api } = await createUser(running);
@@ -64,8 +65,16 @@ describe('an Idempotency-Key', () => {
       running.platform.kill(service);
       await running.platform.ready(service);
     }
-    expect((await create()).body).toEqual(first.body);
-  }, 60_000);
+    // The gateway finds what was away within a second.
+    const again = await poll(
+      async () => {
+        const answer = await create();
+        return answer.status < 500 ? answer : undefined;
+      },
+      { timeoutMs: 60_000 },
+    );
+    expect(again?.body).toEqual(first.body);
+  });
 
   test('of one user means nothing to another', async () => {
     const [one, two] = [await createUser(running), await createUser(running)];
@@ -105,5 +114,5 @@ describe('a maintenance', () => {
     }
     expect(await admin.call('GET', '/api/system/maintenance')).toMatchObject({ status: 'active' });
     await admin.call('DELETE', '/api/system/maintenance');
-  }, 60_000);
+  });
 });

@@ -14,8 +14,8 @@ let started: Reference;
 const reference = () => started;
 beforeAll(async () => {
   started = await Reference.start();
-}, 120_000);
-afterAll(async () => started?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(async () => started?.[Symbol.asyncDispose]());
 
 describe('tasks', () => tasks(reference));
 describe('projects', () => projects(reference));

@@ -8,8 +8,8 @@ let running: TestPlatform;
 
 beforeAll(async () => {
   running = await startTestPlatform();
-}, 120_000);
-afterAll(async () => running?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(async () => running?.[Symbol.asyncDispose]());
 
 /** What is told of a task with a schedule. */
 interface Scheduled {
@@ -45,7 +45,7 @@ test('a task that is scheduled every ten seconds runs by itself, again and again
   expect(step % 10_000).toBe(0);
   const ended = await admin.call<Scheduled>('PUT', `/api/tasks/${id}`, { schedule: null });
   expect(ended.schedule).toBeNull();
-}, 45_000);
+});
 
 test('the dead letters are there for admins alone', async () => {
   const { admin, visitor } = running;

@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { root } from '../scripts/platform/paths.ts';
 import { poll } from '../scripts/platform/poll.ts';
 import { startTestPlatform, type TestPlatform } from './support/platform.ts';
+import { pythonWith } from './support/python.ts';
 import { readmeExamples } from './support/readme.ts';
 import { readersValues } from './support/sdk-reader.ts';
 import { watchExample } from './support/watch-example.ts';
@@ -17,8 +18,8 @@ let running: TestPlatform;
 beforeAll(async () => {
   if (python) running = await startTestPlatform();
   else process.stderr.write('no python3 with httpx, websockets and pytest here: the Python SDK is not tested\n');
-}, 120_000);
-afterAll(async () => running?.[Symbol.asyncDispose](), 60_000);
+});
+afterAll(async () => running?.[Symbol.asyncDispose]());
 
 const whereThereIsPython = python ? test : test.skip;
 
@@ -56,6 +57,8 @@ whereThereIsPython(
 whereThereIsPython(
   "the README's example in Python works as it stands",
   async () => {
+    // It was killed before.
+    await running.platform.ready('gateway');
     const values = await readersValues(running);
     const [example = 'raise SystemExit("no example")', ...others] = readmeExamples('python', values);
     expect(others).toEqual([]);
@@ -65,15 +68,3 @@ whereThereIsPython(
   },
   90_000,
 );
-
-/** A Python that has all of the modules; that of the system is often not the first one. */
-function pythonWith(modules: string[]): string | undefined {
-  return ['python3', '/usr/bin/python3'].find((candidate) => {
-    try {
-      execFileSync(candidate, ['-c', `import ${modules.join(', ')}`], { stdio: 'ignore' });
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { poll } from '../../scripts/platform/poll.ts';
+import { writingCommand } from '../support/tasks.ts';
 import { outcomeOf } from '../support/users.ts';
 import { type Reference, time } from './reference.ts';
 
@@ -22,13 +22,7 @@ export function commands(reference: () => Reference): void {
       200,
       started,
     );
-    await poll(
-      async () => {
-        const { output } = await reference().call<{ output: object[] }>('GET', `/api/commands/${command_id}/status`);
-        return output.length > 0 || undefined;
-      },
-      { timeoutMs: 10_000 },
-    );
+    await writingCommand(reference().running.admin, command_id);
     await reference().shows('GET', '/api/commands/running', undefined, 200, { commands: [summary], total_running: 1 });
     const cancelled = { command_id: 'x', status: 'cancelled', cancelled_at: time, exit_code: -15 };
     expect(

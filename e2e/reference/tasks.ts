@@ -217,7 +217,6 @@ export function tasks(reference: () => Reference): void {
     await taskWithStatus(reference().running.admin, id, ['running']);
     const cancelled = { task_id: 'x', status: 'cancelled', cancelled_at: time, reason: 'Requirements changed' };
     await reference().shows('POST', `/api/tasks/${id}/cancel`, { reason: 'Requirements changed' }, 200, cancelled);
-    await reference().call('PUT', `/api/tasks/${id}`, { command: 'exit 1' });
     const retried = { task_id: 'x', execution_id: 'x', status: 'queued', retry_attempt: 2 };
     expect(await reference().shows('POST', `/api/tasks/${id}/retry`, undefined, 200, retried)).toMatchObject({
       retry_attempt: 2,

@@ -10,15 +10,24 @@ export interface Placeholders {
   userId: string;
   sessionId: string;
   taskId: string;
+  /** A command that has ended. */
+  commandId?: string;
+}
+
+/** The examples of one language in a section of a document. */
+export function examplesIn(document: string, section: string, language: string): string[] {
+  const text = readFileSync(join(root, document), 'utf8');
+  const within = new RegExp(`\n## ${section}\n(.*?)(?=\n## )`, 's').exec(text)?.[1] ?? '';
+  return [...within.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, code]) => String(code));
 }
 
 /** The examples of one language in the README's section on the SDKs, with somebody's own values in place of the placeholders. */
 export function readmeExamples(language: string, values: Placeholders): string[] {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const section = /\n## SDKs\n(.*?)(?=\n## )/s.exec(readme)?.[1] ?? '';
-  const blocks = [...section.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, code]) =>
-    String(code),
-  );
+  return examplesIn('README.md', 'SDKs', language).map((code) => filledIn(code, values));
+}
+
+/** An example with somebody's own values in place of the placeholders. */
+export function filledIn(example: string, values: Placeholders): string {
   const placeholders: [string, string][] = [
     ['http://localhost:8000', values.url],
     ['your-jwt-token', values.token],
@@ -27,6 +36,7 @@ export function readmeExamples(language: string, values: Placeholders): string[]
     ['user-uuid', values.userId],
     ['session-uuid', values.sessionId],
     ['task-uuid', values.taskId],
+    ['command-uuid', values.commandId ?? ''],
   ];
-  return blocks.map((code) => placeholders.reduce((text, [name, value]) => text.replaceAll(name, value), code));
+  return placeholders.reduce((text, [name, value]) => text.replaceAll(name, value), example);
 }

@@ -96,8 +96,7 @@ async function countOne(api: ApiClient, execution: Accepted, counted: Reckoning,
   if (runsOverlap(marks)) wrong(`two runs at once: ${marks.map(({ what, pid }) => `${what} ${pid}`)}`);
   for (const { pid } of marks) if (isOf(pid, executionId)) wrong(`its process ${pid} still runs`);
 
-  const command = await api.request('GET', `/api/commands/${executionId}/status`);
-  const commandStatus = (command.body.data as { status: string } | null)?.status;
+  const commandStatus = await settledCommand(api, executionId, settleMs);
   if (commandStatus === 'running') wrong('its command is still said to be running');
   if (status === 'completed' && commandStatus !== 'completed') wrong(`it is completed, its command ${commandStatus}`);
 }
@@ -108,6 +107,18 @@ async function settledStatus(api: ApiClient, taskId: string, wanted: string[], t
     const { body } = await api.request('GET', `/api/tasks/${taskId}`);
     status = (body.data as { status: string } | null)?.status ?? String(body.error?.code);
     return wanted.includes(status) || undefined;
+  };
+  await poll(ask, { timeoutMs, intervalMs: 200 });
+  return status;
+}
+
+/** The status of the command of an execution, once it is no longer said to be running; undefined where there is none. */
+async function settledCommand(api: ApiClient, executionId: string, timeoutMs: number): Promise<string | undefined> {
+  let status: string | undefined;
+  const ask = async () => {
+    const { body } = await api.request('GET', `/api/commands/${executionId}/status`);
+    status = (body.data as { status: string } | null)?.status;
+    return status !== 'running' || undefined;
   };
   await poll(ask, { timeoutMs, intervalMs: 200 });
   return status;

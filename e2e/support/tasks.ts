@@ -29,8 +29,8 @@ export interface Queued {
 }
 
 /** A new project. @returns its id */
-export async function createProject(api: ApiClient): Promise<string> {
-  return (await api.call<{ id: string }>('POST', '/api/projects/', { name: 'End to end' })).id;
+export async function createProject(api: ApiClient, resource_limits?: { max_tasks: number }): Promise<string> {
+  return (await api.call<{ id: string }>('POST', '/api/projects/', { name: 'End to end', resource_limits })).id;
 }
 
 /** A new task that runs a shell command. @returns its id */
@@ -49,7 +49,7 @@ export async function taskWithStatus(
   api: ApiClient,
   taskId: string,
   statuses: string[],
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<Task> {
   let seen = 'unknown';
   const task = await poll(
@@ -67,14 +67,28 @@ export async function taskWithStatus(
 }
 
 /** The command of an execution, once it no longer runs. */
-export async function endedCommand(api: ApiClient, executionId: string, timeoutMs = 10_000): Promise<Command> {
+export function endedCommand(api: ApiClient, executionId: string, timeoutMs = 60_000): Promise<Command> {
+  return commandThat(({ status }) => status !== 'running', api, executionId, timeoutMs);
+}
+
+/** The command of an execution, once something that it wrote can be read. */
+export function writingCommand(api: ApiClient, executionId: string, timeoutMs = 60_000): Promise<Command> {
+  return commandThat(({ output }) => output.length > 0, api, executionId, timeoutMs);
+}
+
+async function commandThat(
+  fits: (command: Command) => boolean,
+  api: ApiClient,
+  executionId: string,
+  timeoutMs: number,
+): Promise<Command> {
   let seen = 'unknown';
   const command = await poll(
     async () => {
       const { body } = await api.request('GET', `/api/commands/${executionId}/status`);
       const found = body.data as Command | null;
       seen = found?.status ?? body.error?.code ?? seen;
-      return found && found.status !== 'running' ? found : undefined;
+      return found && fits(found) ? found : undefined;
     },
     { timeoutMs, intervalMs: 250 },
   );
@@ -94,7 +108,7 @@ export async function pidsIn(file: string, count: number): Promise<number[]> {
       const lines = readOr(file).split('\n').filter(Boolean);
       return lines.length >= count ? lines.map(Number) : undefined;
     },
-    { timeoutMs: 15_000 },
+    { timeoutMs: 60_000 },
   );
   if (!pids) throw new Error(`no ${count} process ids in ${file}: "${readOr(file)}"`);
   return pids;

@@ -1,7 +1,7 @@
 import { Bus } from '@claude-cli/shared/amqp/bus';
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { priorities } from '@claude-cli/shared/amqp/topology';
-import { eventPattern } from '@claude-cli/shared/events';
+import { eventPattern } from '@claude-cli/shared/event-routing';
 import { createLogger } from '@claude-cli/shared/logger';
 
 type Channel = NonNullable<KeptChannel['current']>;
