@@ -3,7 +3,7 @@
  * two runners against the floor of starting processes, and what 10,000 queued ones cost.
  * Run: node bench/executions.ts [latency] [throughput] [queue]; all three when none is named.
  */
-import { loadavg } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { measureLatency } from './executions/latency.ts';
 import { type Measured, startMeasured } from './executions/platform.ts';
 import { type ClaimCost, drain, measureClaims, measureQueueing } from './executions/queue-length.ts';
@@ -11,10 +11,13 @@ import { measureSpawnFloor, measureThroughput } from './executions/throughput.ts
 
 const concurrency = Number(process.env.RUNNER_CONCURRENCY ?? 8);
 const latencyRuns = Number(process.env.LATENCY_EXECUTIONS ?? 200);
-const throughputRuns = Number(process.env.THROUGHPUT_EXECUTIONS ?? 1_500);
+const throughputRuns = Number(process.env.THROUGHPUT_EXECUTIONS ?? 600);
+/** Executions before those that count: the compilers of V8 need some hundreds. */
+const warmUpRuns = Math.ceil(throughputRuns / 3);
 const queueRuns = Number(process.env.QUEUE_EXECUTIONS ?? 10_000);
 const shortQueue = 100;
 const floorMs = 3_000;
+const cores = availableParallelism();
 
 const parts: Record<string, (measured: Measured) => Promise<void>> = {
   async latency(measured) {
@@ -27,15 +30,18 @@ const parts: Record<string, (measured: Measured) => Promise<void>> = {
   },
   async throughput(measured) {
     const rows: Record<string, object> = {};
+    const costs: Record<string, object> = {};
     for (const runners of [1, 2]) {
       if (runners === 2) measured.replica = await measured.platform.replicate('command-runner');
-      // The compilers of V8 need some hundreds of executions.
-      await measureThroughput(measured, 300);
+      await measureThroughput(measured, warmUpRuns);
       const floorBefore = await measureSpawnFloor(concurrency * runners, floorMs);
-      const { acceptedPerSecond, endedPerSecond } = await measureThroughput(measured, throughputRuns);
+      const { acceptedPerSecond, endedPerSecond, processor } = await measureThroughput(measured, throughputRuns);
       // Whatever else the machine does meets the floor before and after.
       const floor = (floorBefore + (await measureSpawnFloor(concurrency * runners, floorMs))) / 2;
-      rows[`${runners} × ${concurrency} slots`] = {
+      const name = `${runners} × ${concurrency} slots`;
+      // All cores are at work for the floor.
+      costs[name] = rounded({ ...processor, 'floor: a process': (cores * 1000) / floor });
+      rows[name] = {
         ...rounded({ 'accepted/s': acceptedPerSecond, 'executions/s': endedPerSecond, 'floor: spawns/s': floor }),
         'of the floor': Number((endedPerSecond / floor).toFixed(2)),
         target: 'at least 0.5',
@@ -43,6 +49,8 @@ const parts: Record<string, (measured: Measured) => Promise<void>> = {
     }
     console.log(`\n${throughputRuns} executions of true, queued before:`);
     console.table(rows);
+    console.log('\nProcessor time per execution, in ms:');
+    console.table(costs);
   },
   async queue(measured) {
     const claims: Record<string, ClaimCost> = {};

@@ -3,7 +3,6 @@
  * written by hand, all with the same gRPC service behind. Alternating rounds, medians. Run: node bench/gateway.ts
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type AccountState, AuthServiceService } from '@claude-cli/proto/platform/v1/auth';
 import { type TaskDetail, TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
@@ -12,6 +11,7 @@ import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import express from 'express';
 import passport from 'passport';
 import { ExtractJwt, Strategy } from 'passport-jwt';
+import { processorTime } from './measures/processor-time.ts';
 
 const rounds = Number(process.env.ROUNDS ?? 7);
 const seconds = Number(process.env.SECONDS ?? 4);
@@ -130,16 +130,6 @@ interface Started {
   pid: number | undefined;
 }
 
-/** Processor time of a process in microseconds, from Linux in steps of 10 ms; NaN elsewhere. */
-function processorTime(pid: number | undefined): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
-  } catch {
-    return Number.NaN;
-  }
-}
-
 async function compare(): Promise<void> {
   const autocannon: Autocannon = createRequire(import.meta.url)('autocannon');
   const children: ChildProcess[] = [];
@@ -189,7 +179,13 @@ function startGateway(upstream: string, children: ChildProcess[]): Promise<Start
   const child = spawn(process.execPath, [main], {
     env: {
       ...{ PATH: process.env.PATH, HOST: '127.0.0.1', PORT: '0', GRPC_PORT: '0', ADMIN_PORT: '0' },
-      ...{ JWT_SECRET: secret, TASK_SERVICE_ADDRESS: upstream, PROJECT_SERVICE_ADDRESS: upstream, LOG_LEVEL: 'info' },
+      ...{
+        JWT_SECRET: secret,
+        SERVICE_SECRET: secret,
+        TASK_SERVICE_ADDRESS: upstream,
+        PROJECT_SERVICE_ADDRESS: upstream,
+        LOG_LEVEL: 'info',
+      },
       // Counted like any other, but never too many.
       RATE_LIMIT_USER: '1000000000',
     },

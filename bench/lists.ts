@@ -11,6 +11,7 @@ import { searchableOf } from '../apps/task-service/src/tasks/searchable.ts';
 import type { Task } from '../apps/task-service/src/tasks/task.ts';
 import { ApiClient } from '../scripts/api-client.ts';
 import { openDataDir } from '../scripts/platform/data-dir.ts';
+import { migrateAll } from '../scripts/platform/migrate-all.ts';
 import { addressEnv, assignAddresses, superviseService } from '../scripts/platform/services.ts';
 import { superviseAll } from '../scripts/platform/supervised.ts';
 import { makeTempDir } from '../scripts/platform/temp-dir.ts';
@@ -125,13 +126,14 @@ async function startServices() {
   const env = {
     ...{ PATH: process.env.PATH, LOG_LEVEL: 'warn', RATE_LIMIT_USER: '1000000', DATA_DIR: dataDir.path },
     ...{ MONGODB_URI: uri.href, AMQP_URL: infrastructure.env.AMQP_URL, AMQP_PREFIX: name, JWT_SECRET: randomUUID() },
-    ...{ ADMIN_USERNAME: credentials.username, ADMIN_PASSWORD: credentials.password, ...addressEnv(addresses) },
+    ...{ ADMIN_USERNAME: credentials.username, ADMIN_PASSWORD: credentials.password, ...addressEnv([addresses]) },
   };
   const events = {
     onLine: (source: string, line: string) => console.error(source, line),
     onRestart: (source: string, why: string) => console.error(source, why),
     onGiveUp: (error: Error) => console.error(error.message),
   };
+  await migrateAll(uri.href, 'warn');
   const names = ['project-service', 'task-service', 'gateway'] as const;
   starting.use(await superviseAll(names.map((each) => superviseService(each, addresses, env, dataDir, events))));
   const running = starting.move();

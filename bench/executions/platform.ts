@@ -72,7 +72,7 @@ async function many<Result>(count: number, make: (n: number) => Promise<Result>)
 }
 
 /** How many wait in a queue, and how many run, as said at most a second ago. */
-export async function queueSize(api: ApiClient, queue: string): Promise<{ size: number; processing: number }> {
+async function queueSize(api: ApiClient, queue: string): Promise<{ size: number; processing: number }> {
   type Status = { queues: Record<string, { size: number; processing: number }> };
   const { queues } = await api.call<Status>('GET', '/api/queues/status');
   const found = queues[queue];

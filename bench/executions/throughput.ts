@@ -1,11 +1,14 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { ApiClient } from '../../scripts/api-client.ts';
+import { processorTimes } from '../measures/processor-time.ts';
 import { createProject, createTasks, executeAll, hold, type Measured, untilQueued } from './platform.ts';
 
 const queue = 'normal_priority';
 const pageSize = 100;
 const drainTimeoutMs = 300_000;
+/** Milliseconds per execution below which an app is not worth a column. */
+const leastCost = 0.1;
 
 /** Executions of a command that does nothing. */
 export interface Throughput {
@@ -13,6 +16,8 @@ export interface Throughput {
   acceptedPerSecond: number;
   /** Ended in a second, with all that follows from an end, without the first and the last tenth. */
   endedPerSecond: number;
+  /** Milliseconds of processor time per execution, from the first start to the last end, by app. */
+  processor: Record<string, number>;
 }
 
 /** How many executions of `true` a platform does in a second: all are queued first, then the runners go on. */
@@ -22,9 +27,13 @@ export async function measureThroughput(measured: Measured, executions: number):
   const taskIds = await createTasks(api, projectId, 'true', executions);
   hold(measured, 'SIGSTOP');
   const acceptedPerSecond = await executeAll(api, taskIds);
+  const before = processorTimes();
   hold(measured, 'SIGCONT');
   await untilQueued(api, queue, 0, drainTimeoutMs);
-  return { acceptedPerSecond, endedPerSecond: rateOf(await endsOf(api, projectId, executions)) };
+  const after = processorTimes();
+  const costs = [...after].map(([app, time]) => [app, (time - (before.get(app) ?? 0)) / 1000 / executions] as const);
+  const processor = Object.fromEntries(costs.filter(([, cost]) => cost >= leastCost));
+  return { acceptedPerSecond, endedPerSecond: rateOf(await endsOf(api, projectId, executions)), processor };
 }
 
 /** When each task was told last, which is when it ended. */
