@@ -22,6 +22,7 @@ export default {
   // Store and broker for tests that are run without `npm test` at the root.
   globalSetup: here('./scripts/jest/setup.mjs'),
   globalTeardown: here('./scripts/jest/teardown.mjs'),
-  testTimeout: 30_000,
+  // Generous, for machines that are slow at the moment: what hangs fails late, but nothing else fails.
+  testTimeout: 300_000,
   maxWorkers: 2,
 };
