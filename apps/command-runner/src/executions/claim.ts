@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import { Batches } from '@claude-cli/shared/batches';
 import { serviceCaller } from '@claude-cli/shared/caller';
@@ -11,8 +12,20 @@ import type { Lease } from './lease.ts';
 /** What is to be run, and until when it is ours, by performance.now(); undefined when there is nothing. */
 export type Claim = Lease | undefined;
 
+/** What came of a question: where there is nothing, by performance.now(), from when on that is certain. */
+interface Answer {
+  claim_id: string;
+  claim: Claim;
+  certainFrom: number;
+}
+
 /** How long one question is asked again and again: its answer may have been lost, and with it an execution for a lease. */
-const patience = { totalMs: 15_000, attemptMs: 5_000 };
+const patience = { totalMs: 60_000, attemptMs: 5_000 };
+/**
+ * After an attempt that failed, for how long "none" is no answer yet, and how often it is asked meanwhile, in milliseconds: that
+ * attempt may still be at work, and take an execution that nobody would know to be his.
+ */
+const doubt = { forMs: 10_000, everyMs: 500 };
 /** Questions of one call at most. */
 const most = 50;
 /** How often calls begin while more slots are at work than ask for something: those that become free meanwhile ask together. */
@@ -28,13 +41,17 @@ export function ownOrigin(): Origin {
  * Where runs are short and many, slots wait a moment for each other, but never half of those that are taken.
  */
 export class Claims {
-  readonly #byPriority: ReadonlyMap<Priority, Batches<undefined, Claim>>;
+  readonly #ctx: Context;
+  readonly #stop: AbortSignal;
+  readonly #byPriority: ReadonlyMap<Priority, Batches<undefined, Answer>>;
 
   /** @param stop ends the asking */
   constructor(ctx: Context, stop: AbortSignal) {
+    this.#ctx = ctx;
+    this.#stop = stop;
     const isEnough = (count: number) => count >= ctx.executionSlots.taken / 2;
     const claimsOf = (priority: Priority) =>
-      new Batches<undefined, Claim>((wanted) => claimMany(ctx, priority, wanted.length, stop), {
+      new Batches<undefined, Answer>((wanted) => claimMany(ctx, priority, wanted.length, stop), {
         most,
         pace,
         isEnough,
@@ -47,15 +64,32 @@ export class Claims {
    * Rejects when task-service does not answer.
    */
   async next(priority: Priority): Promise<Claim> {
-    return this.#byPriority.get(priority)?.add(undefined);
+    const answer = await this.#byPriority.get(priority)?.add(undefined);
+    return answer && (answer.claim ?? this.#becomeCertain(priority, answer));
+  }
+
+  async #becomeCertain(priority: Priority, { claim_id, certainFrom }: Answer): Promise<Claim> {
+    while (performance.now() < certainFrom && !this.#stop.aborted) {
+      await setTimeout(doubt.everyMs, undefined, { signal: this.#stop }).catch(() => {});
+      const [claim] = await tryFor(patience, () => ask(this.#ctx, priority, [claim_id]), this.#stop);
+      if (claim) return claim;
+    }
+    return undefined;
   }
 }
 
-function claimMany(ctx: Context, priority: Priority, count: number, stop: AbortSignal): Promise<Claim[]> {
+function claimMany(ctx: Context, priority: Priority, count: number, stop: AbortSignal): Promise<Answer[]> {
   const claim_ids = Array.from({ length: count }, newId);
-  return inSpan('claim execution', { root: true, kind: 'consumer' }, () =>
-    tryFor(patience, () => ask(ctx, priority, claim_ids), stop),
-  );
+  let attempts = 0;
+  let certainFrom = 0;
+  const attempt = () => {
+    if (attempts++ > 0) certainFrom = performance.now() + doubt.forMs;
+    return ask(ctx, priority, claim_ids);
+  };
+  return inSpan('claim execution', { root: true, kind: 'consumer' }, async () => {
+    const claims = await tryFor(patience, attempt, stop);
+    return claim_ids.map((claim_id, place) => ({ claim_id, claim: claims[place], certainFrom }));
+  });
 }
 
 async function ask(ctx: Context, priority: Priority, claim_ids: string[]): Promise<Claim[]> {

@@ -111,6 +111,16 @@ describe('an execution', () => {
     expect(harness.standIn.granted).toEqual([{ priority: 'normal', execution_id: job.execution_id }]);
   });
 
+  test('is run although "none" was answered before the asking that took it came through', async () => {
+    await harness.runner({ RUNNER_CONCURRENCY: '1' });
+    harness.standIn.lostAnswers = 1;
+    harness.standIn.overtaken = 2;
+    const job = await harness.execute('true');
+    await harness.finished(job.execution_id);
+    expect(harness.standIn.claims).toHaveLength(4);
+    expect(new Set(harness.standIn.claims.map((claim) => claim.claim_id)).size).toBe(1);
+  });
+
   test.each([false, true])(
     'is asked for together with others while a call is under way (of an earlier version: %s)',
     async (hearsOne) => {
@@ -164,6 +174,15 @@ describe('the lease', () => {
     const job = await harness.execute('sleep 2.5', { lease_ms: 1_500 });
     expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
     expect(harness.standIn.renewals.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('is asked for again when a call is not answered', async () => {
+    await harness.runner();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    harness.standIn.renewalGates.push(promise);
+    const job = await harness.execute('sleep 4', { lease_ms: 3_000 });
+    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
+    resolve();
   });
 
   test('that is refused kills the process, and nothing is reported', async () => {

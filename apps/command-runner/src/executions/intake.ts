@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { declareTopology, type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
@@ -11,6 +11,9 @@ type Delivery = Parameters<Channel['ack']>[0];
 
 /** Pauses before a token whose claim failed is given back, in milliseconds. */
 const retry = { firstMs: 100, mostMs: 5_000 };
+
+/** How long questions that are not answered are asked on when the intake stops, in milliseconds: they may have been granted. */
+const lastAnswersMs = 4_000;
 
 /** For how long a queue that was empty is not asked again while there is something in others, in milliseconds. */
 const emptyMs = 10;
@@ -31,6 +34,7 @@ export class Intake implements AsyncDisposable {
   readonly #ctx: Context;
   readonly #order = new WeightedOrder();
   readonly #stop = new AbortController();
+  readonly #askNoMore = new AbortController();
   readonly #claims: Claims;
   readonly #taking = new Set<Promise<void>>();
   #emptyUntil: Partial<Record<Priority, number>> = {};
@@ -39,7 +43,7 @@ export class Intake implements AsyncDisposable {
 
   private constructor(ctx: Context) {
     this.#ctx = ctx;
-    this.#claims = new Claims(ctx, this.#stop.signal);
+    this.#claims = new Claims(ctx, this.#askNoMore.signal);
   }
 
   /** Start taking executions. */
@@ -57,7 +61,9 @@ export class Intake implements AsyncDisposable {
   /** Take no more; what is being claimed is settled and has begun, what runs goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    const timer = setTimeout(() => this.#askNoMore.abort(), lastAnswersMs);
     await Promise.all(this.#taking);
+    clearTimeout(timer);
     await this.#kept?.[Symbol.asyncDispose]();
   }
 
@@ -145,7 +151,7 @@ export class Intake implements AsyncDisposable {
     } catch (err) {
       const pause = Math.min(retry.mostMs, retry.firstMs * 2 ** Math.min(10, this.#failures++));
       this.#ctx.log.warn({ err, priority, pause_ms: pause }, 'no execution can be claimed now');
-      await setTimeout(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
+      await delay(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
       giveBack(channel, delivery);
       release();
     }

@@ -6,6 +6,8 @@ import { ownOrigin } from './claim.ts';
 
 /** Longest pause before a renewal that failed is tried again, in milliseconds. */
 const retryMs = 1_000;
+/** How much of a lease one attempt to renew it may take: a call that is lost leaves time for others. */
+const attemptShare = 1 / 6;
 
 /** How soon progress that is new is told, in milliseconds: no renewal follows another faster because of it. */
 const progressMs = 500;
@@ -47,7 +49,8 @@ export function keepLease(
       if (asked >= until) break;
       try {
         const renewal = { ...request, progress_percentage: progress() };
-        const { held } = await ctx.executions.renewLease(renewal, ownOrigin(), { deadlineMs: until - asked });
+        const deadlineMs = Math.min(until - asked, lease_ms * attemptShare);
+        const { held } = await ctx.executions.renewLease(renewal, ownOrigin(), { deadlineMs });
         if (!held) break;
         told = renewal.progress_percentage;
         until = asked + lease_ms;

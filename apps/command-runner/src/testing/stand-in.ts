@@ -23,6 +23,8 @@ export class StandIn implements AsyncDisposable {
   /** Whether only the first question of a call is heard, as by an earlier version. */
   hearsOne = false;
   readonly renewals: RenewLeaseRequest[] = [];
+  /** What the next renewals wait for, one each. */
+  readonly renewalGates: Promise<void>[] = [];
   readonly reports: ReportRunnerRequest[] = [];
   /** What was granted, in order. */
   readonly granted: { priority: string; execution_id: string }[] = [];
@@ -32,6 +34,8 @@ export class StandIn implements AsyncDisposable {
   readonly #answers = new Map<string, Job>();
   /** Questions whose answers are lost on their way. */
   lostAnswers = 0;
+  /** How often a question that is asked again is answered before its first asking has come through. */
+  overtaken = 0;
   /** Whether leases are renewed. */
   held = true;
   /** Whether calls fail. */
@@ -64,6 +68,7 @@ export class StandIn implements AsyncDisposable {
           },
           renewLease: async (self, request) => {
             self.renewals.push(request);
+            await self.renewalGates.shift();
             if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
             return { held: self.held };
           },
@@ -94,6 +99,7 @@ export class StandIn implements AsyncDisposable {
 
   #answer(priority: string, claim_id: string): ClaimAnswer {
     const before = this.#answers.get(claim_id);
+    if (before && this.overtaken-- > 0) return { claim_id, verdict: 'none' };
     if (before) return { claim_id, verdict: 'granted', job: before };
     const job = this.#waiting.get(priority)?.shift();
     if (!job) return { claim_id, verdict: 'none' };
@@ -110,7 +116,9 @@ export class StandIn implements AsyncDisposable {
     this.granted.length = 0;
     this.#waiting.clear();
     this.lostAnswers = 0;
+    this.overtaken = 0;
     this.renewals.length = 0;
+    this.renewalGates.length = 0;
     this.reports.length = 0;
     this.held = true;
     this.away = false;

@@ -1,5 +1,6 @@
 import type { ReplayDeadLettersRequest, ReplayedDeadLetters } from '@claude-cli/proto/platform/v1/queues';
 import { PlatformError } from '@claude-cli/shared/errors';
+import { isLate } from '@claude-cli/shared/grpc/interceptor';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { newId } from '@claude-cli/shared/ids';
 import type { Context } from '../context.ts';
@@ -30,15 +31,11 @@ export async function replayDeadLetters(
   const letters = ctx.deadLetters.find(asked, { _id: 1 }).sort({ stored_at: 1 }).lean().cursor({ batchSize: 100 });
   let replayed_count = 0;
   for await (const { _id } of letters) {
-    if (call.signal?.aborted || isLate(call)) break;
+    if (isLate(call, answerMs)) break;
     if (await replay(ctx, resender, _id)) replayed_count++;
   }
   ctx.log.info({ by: call.caller.user_id, replayed_count }, 'dead letters were sent again');
   return { replayed_count, replayed_at: new Date().toISOString() };
-}
-
-function isLate({ deadline }: Call): boolean {
-  return deadline !== undefined && deadline.getTime() - Date.now() < answerMs;
 }
 
 /** @returns whether its queue has it again */

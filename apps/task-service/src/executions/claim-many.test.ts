@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { taskService, timers } from '../service.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
+import { claimExecution } from './claim-execution.ts';
 
 describe('one call that asks for several executions', () => {
   let platform: TestPlatform;
@@ -50,6 +51,28 @@ describe('one call that asks for several executions', () => {
     expect(again.map(({ job }) => job?.execution_id)).toEqual(granted);
     const rest = await ask(newIds(2));
     expect(rest.map(({ job }) => job?.execution_id).toSorted()).toEqual([queued[4], undefined]);
+  });
+
+  test('is given a whole lease again when it asks again', async () => {
+    await queue(1);
+    const claim_ids = newIds(1);
+    const [granted] = await ask(claim_ids);
+    const { lease, _id } = await runner.stored(granted?.job?.execution_id ?? '');
+    const shorter = new Date(Number(lease?.expires_at) - 10_000);
+    await platform.ctx.executions.updateOne({ _id }, { $set: { 'lease.expires_at': shorter } });
+    await ask(claim_ids);
+    expect(Number((await runner.stored(_id)).lease?.expires_at)).toBeGreaterThanOrEqual(Number(lease?.expires_at));
+  });
+
+  test('is granted nothing once it waits no longer', async () => {
+    const [queued = ''] = await queue(1);
+    const { ctx } = platform;
+    const question = { priority: 'normal', claim_id: newId(), more_claim_ids: [], runner_id: 'r', no_agents: false };
+    const late = { ...platform.runner, deadline: new Date(Date.now() - 1), log: ctx.log };
+    expect(await claimExecution(ctx, question, late)).toMatchObject({ verdict: 'none' });
+    expect(await runner.stored(queued)).toMatchObject({ status: 'queued', waiting_for: 'turn' });
+    const [answer] = await ask(newIds(1));
+    expect(answer?.job?.execution_id).toBe(queued);
   });
 
   test('is granted no more of a project than it may run', async () => {

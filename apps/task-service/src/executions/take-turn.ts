@@ -1,5 +1,6 @@
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { PlatformError } from '@claude-cli/shared/errors';
+import { isLate } from '@claude-cli/shared/grpc/interceptor';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { defaultLimits } from '@claude-cli/shared/limits';
 import { isDuplicateKey } from '@claude-cli/shared/mongo';
@@ -121,7 +122,7 @@ async function tryToTake(
     await refuseSlots(ctx, project_id, ids, limit);
     return 'next';
   }
-  const taken = await take(ctx, head, question, queue?.version ?? 0).catch((error) => {
+  const taken = await take(ctx, head, question, queue?.version ?? 0, call).catch((error) => {
     if (!isDuplicateKey(error)) throw error;
     return 'asked before' as const;
   });
@@ -142,7 +143,15 @@ function holdOn(ctx: Context, { no_agents, no_agents_until, runner_id }: Questio
 }
 
 /** Of everybody who takes it, one does; and of one question, one is taken. */
-async function take(ctx: Context, head: Head, question: Question, version: number): Promise<Execution | null> {
+async function take(
+  ctx: Context,
+  head: Head,
+  question: Question,
+  version: number,
+  call: Call,
+): Promise<Execution | null> {
+  // Whoever waits no longer would not hear that it is his.
+  if (isLate(call)) return null;
   const { _id, generation } = head;
   const { runner_id, claim_id } = question;
   const lease = { runner_id, claim_id, expires_at: leaseEnd(ctx) };
@@ -182,12 +191,11 @@ export function leaseEnd({ config }: Context): Date {
   return new Date(Date.now() + config.EXECUTION_LEASE_MS);
 }
 
-/** The answer to an earlier, equal question may have been lost on its way. */
-export async function grantedBefore(
-  { executions }: Context,
-  { claim_id, runner_id }: Question,
-): Promise<Execution | null> {
-  return executions.findOne({ 'lease.claim_id': claim_id, 'lease.runner_id': runner_id, status: 'running' }).lean();
+/** The answer to an earlier, equal question may have been lost on its way. The lease begins anew, as the runner counts it. */
+export async function grantedBefore(ctx: Context, { claim_id, runner_id }: Question): Promise<Execution | null> {
+  const granted = { 'lease.claim_id': claim_id, 'lease.runner_id': runner_id, status: 'running' as const };
+  const lease = { $set: { 'lease.expires_at': leaseEnd(ctx) } };
+  return driverOf(ctx.executions).findOneAndUpdate(granted, lease, { returnDocument: 'after' });
 }
 
 /** The project's limit; 0, after ending the execution, when the project is gone or archived. */

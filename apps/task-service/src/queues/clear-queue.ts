@@ -2,6 +2,7 @@ import type { ClearedQueue, ClearQueueRequest } from '@claude-cli/proto/platform
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { invalidField } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
+import { isLate } from '@claude-cli/shared/grpc/interceptor';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { guardedUpdate } from '@claude-cli/shared/guarded-update';
 import type { Context } from '../context.ts';
@@ -27,7 +28,7 @@ export async function clearQueue(ctx: Context, request: ClearQueueRequest, call:
   const filter = { status: 'queued' as const, rank: rankOf(priority), queued_at: { $lte: asked.at } };
   let cleared_count = 0;
   try {
-    while (!call.signal?.aborted && !isLate(call)) {
+    while (!isLate(call, answerMs)) {
       const waiting = await ctx.executions.find(filter).sort({ queued_at: 1 }).limit(batch).lean();
       if (waiting.length === 0) break;
       cleared_count += await cancelManyWaiting(ctx, waiting, asked);
@@ -38,10 +39,6 @@ export async function clearQueue(ctx: Context, request: ClearQueueRequest, call:
     forgetOverview(ctx);
   }
   return { queue_name: nameOf(priority), cleared_count, cleared_at: new Date().toISOString() };
-}
-
-function isLate({ deadline }: Call): boolean {
-  return deadline !== undefined && deadline.getTime() - Date.now() < answerMs;
 }
 
 async function tellCleared(ctx: Context, priority: Priority, cleared_count: number, call: Call): Promise<void> {

@@ -14,6 +14,11 @@ export interface Origin {
   signal?: AbortSignal;
 }
 
+/** Whether the caller has gone, or waits for less than so many milliseconds more. */
+export function isLate({ signal, deadline }: Origin, milliseconds = 0): boolean {
+  return signal?.aborted === true || (deadline !== undefined && deadline.getTime() - Date.now() < milliseconds);
+}
+
 /** One unary call, on either side. */
 export interface Rpc {
   /** Full method name: "/platform.v1.TaskService/GetTask". */
