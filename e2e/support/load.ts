@@ -8,7 +8,7 @@ import { Watcher } from './watcher.ts';
 
 /** How much is asked of a platform. */
 export interface LoadOptions {
-  /** Executions per second, and reads per second. */
+  /** Executions per second, and reads per second; fewer where the machine cannot keep up. */
   executions: number;
   reads: number;
   watchers: number;
@@ -45,6 +45,8 @@ export interface LoadReport {
   wrong: string[];
 }
 
+/** Of what is done so often per second, so much is under way at most: more would only measure how slow the machine is. */
+const mostUnderWay = 10;
 /** Durations of each kind of call that are kept, the latest. */
 const latestKept = 200;
 const finals = ['completed', 'failed', 'cancelled'];
@@ -179,22 +181,22 @@ export class Load implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
-  /** Do something so often per second, whether or not what was begun before is through. */
+  /** Do something so often per second. */
   #repeat(perSecond: number, run: () => Promise<void>): void {
     const { signal } = this.#stop;
+    const underWay = new Set<Promise<void>>();
     const loop = async () => {
-      for (const begun = performance.now(), state = { count: 0 }; !signal.aborted; state.count++) {
-        const early = (state.count * 1000) / perSecond - (performance.now() - begun);
+      for (let due = performance.now(); !signal.aborted; due += 1000 / perSecond) {
+        // What was not done in time is made up for, but not for longer than a second.
+        due = Math.max(due, performance.now() - 1000);
+        const early = due - performance.now();
         if (early > 0) await delay(early, undefined, { signal }).catch(() => {});
-        if (!signal.aborted) this.#keep(run());
+        if (underWay.size >= mostUnderWay) await Promise.race(underWay);
+        if (!signal.aborted) keep(underWay, run());
       }
+      await Promise.all(underWay);
     };
-    this.#keep(loop());
-  }
-
-  #keep(work: Promise<void>): void {
-    const kept = work.finally(() => this.#running.delete(kept));
-    this.#running.add(kept);
+    keep(this.#running, loop());
   }
 
   /** A call with the repetitions of the SDK. @returns undefined when it failed nevertheless, which is noted */
@@ -259,6 +261,11 @@ export class Load implements AsyncDisposable {
     const { error } = await this.#client.tasks.execution(id);
     return [`task ${id} went through ${states.join(', ')}${error ? `: ${error}` : ''}`];
   }
+}
+
+function keep(among: Set<Promise<void>>, work: Promise<void>): void {
+  const kept = work.finally(() => among.delete(kept));
+  among.add(kept);
 }
 
 function count(counts: Record<string, number>, name: string): void {
