@@ -19,14 +19,26 @@ export function idForNew({ creates }: Creating): string {
 }
 
 /**
- * What an earlier attempt of the request has created, which is then the answer to this one.
- * @param find by its id, among what the caller has created
+ * Answer with what the request creates: by what an earlier attempt of it has created, or is creating at the same time, else by
+ * creating it.
+ * @param find the answer about what has this id, when it is there and the caller's
+ * @param make creates it, under the id for new things; fails when it is there already
  */
-export async function madeBefore<Made>(
+export async function makeOnce<Answer>(
   { creates }: Creating,
-  find: (id: string) => Promise<Made | null>,
-): Promise<Made | undefined> {
-  return creates?.again ? ((await find(creates.id)) ?? undefined) : undefined;
+  find: (id: string) => Promise<Answer | undefined>,
+  make: () => Promise<Answer>,
+): Promise<Answer> {
+  if (!creates?.again) return make();
+  const made = await find(creates.id);
+  if (made !== undefined) return made;
+  try {
+    return await make();
+  } catch (error) {
+    const madeMeanwhile = await find(creates.id);
+    if (madeMeanwhile === undefined) throw error;
+    return madeMeanwhile;
+  }
 }
 
 /** Reads a creation that came from elsewhere; undefined when it is none. */

@@ -1,6 +1,6 @@
 import type { ExecuteCommandRequest, StartedCommand } from '@claude-cli/proto/platform/v1/commands';
 import { requirePermission } from '@claude-cli/shared/caller';
-import { idForNew, madeBefore } from '@claude-cli/shared/creation';
+import { idForNew, makeOnce } from '@claude-cli/shared/creation';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
@@ -25,12 +25,19 @@ export async function executeCommand(
   const directory = await ctx.workspace.existing(request.working_directory);
   const verdict = await judgeCommand(ctx, request.command, { directory, environment: request.environment });
   if (!verdict.safe && !request.force) throw unsafeCommand(verdict);
-  const made = await madeBefore(call, (id) => ctx.commands.find(id));
-  if (made?.user_id === call.caller.user_id) return startedEarlier(made);
+  const find = async (id: string) => {
+    const made = await ctx.commands.find(id);
+    return made?.user_id === call.caller.user_id ? startedEarlier(made) : undefined;
+  };
+  return makeOnce(call, find, () =>
+    start(ctx, directCommand(request, call, { directory, forced: !verdict.safe }), call),
+  );
+}
+
+async function start(ctx: Context, spec: CommandSpec, call: Call): Promise<StartedCommand> {
   const release = ctx.directSlots.take();
   if (!release) throw new PlatformError('SYSTEM_OVERLOADED', 'Too many commands run at once, try again later');
   try {
-    const spec = directCommand(request, call, { directory, forced: !verdict.safe });
     // The text may hold secrets: the record has it, for those who may see the record.
     if (spec.facts.forced) ctx.log.warn(auditOf(spec, call), 'an admin had a command run that was found unsafe');
     const running = await startCommand(ctx, spec);

@@ -57,6 +57,20 @@ export function takesIdempotencyKey({ method, access }: Endpoint): boolean {
   return method === 'POST' && access !== 'everyone';
 }
 
+/** Methods which create under the id that the request gives them, so that of attempts at the same time one does. */
+const createsUnderGivenId: ReadonlySet<string> = new Set([
+  'ProjectService.CreateProject',
+  'SessionService.CreateSession',
+  'TaskService.CreateTask',
+  'TaskService.ExecuteTask',
+  'WebhookService.CreateWebhook',
+]);
+
+/** Whether a repetition finds what an earlier attempt has created, even where that is still at work. */
+export function isFoundAgain({ name }: Pick<Endpoint, 'name'>): boolean {
+  return createsUnderGivenId.has(name);
+}
+
 /** Whether a maintenance stops it: what writes, but signing in and out must go on, and so must ending the maintenance. */
 export function isStoppedByMaintenance({ method, name }: Endpoint): boolean {
   return method !== 'GET' && !/^(AuthService|MaintenanceService)\./.test(name);

@@ -80,6 +80,29 @@ describe('a request with an Idempotency-Key', () => {
     expect(created).toBe(3);
   });
 
+  test('is begun again when it was not answered in time, unless that could do it twice', async () => {
+    const abandoned: unknown[] = [];
+    gateway.answers.set('IdempotencyService.abandonRequest', (request) => {
+      abandoned.push(request.may_be_done);
+      kept.delete(request.key);
+    });
+    const late = () => {
+      created++;
+      throw new PlatformError('UPSTREAM_ERROR', 'TaskService did not answer in time');
+    };
+    gateway.answers.set('TaskService.createTask', late);
+    expect((await create('one')).status).toBe(502);
+    expect((await create('one')).status).toBe(502);
+    expect([abandoned, created]).toEqual([[true, true], 2]);
+
+    gateway.answers.set('ProjectService.cloneProject', late);
+    const headers = { 'idempotency-key': 'clone' };
+    const clone = () => ask(gateway, 'POST', `/api/projects/${anId}/clone`, { body: { name: 'Copy' }, headers });
+    expect((await clone()).status).toBe(502);
+    expect((await clone()).headers.get('idempotency-replayed')).toBe('true');
+    expect([abandoned.length, created]).toEqual([2, 3]);
+  });
+
   test.each(['', 'x'.repeat(256), 'with blanks', 'ünsichtbar'])('is refused when the key is none: %s', async (key) => {
     const headers = { 'idempotency-key': Buffer.from(key).toString('latin1') };
     const { status, json } = await ask(gateway, 'POST', '/api/tasks/', { body, headers });

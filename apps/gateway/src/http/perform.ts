@@ -4,7 +4,7 @@ import type { Creation } from '@claude-cli/shared/creation';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import type { Request, RequestHandler, Response } from 'express';
 import type { GatewayContext } from '../context.ts';
-import { isStoppedByMaintenance, takesIdempotencyKey } from '../contract/endpoints.ts';
+import { isFoundAgain, isStoppedByMaintenance, takesIdempotencyKey } from '../contract/endpoints.ts';
 import type { Meta } from '../contract/serializer.ts';
 import { keptAddress } from '../limits/client-address.ts';
 import { version } from '../version.ts';
@@ -84,11 +84,11 @@ function originOf(operation: Operation, caller: Caller, response: Response, canc
 /** Whatever stands between a request and its owner, from the outermost inwards: maintenance, session, idempotency. */
 async function perform(ctx: GatewayContext, exchange: Exchange): Promise<Reply> {
   const { operation, request, message, origin } = exchange;
-  const { deadlineMs } = operation;
   if (isStoppedByMaintenance(operation)) ctx.maintenance.refuseWrites();
   const run = (creates?: Creation) => call(ctx, creates ? { ...exchange, origin: { ...origin, creates } } : exchange);
+  const keyed = { request, message, origin, deadlineMs: operation.deadlineMs, isFoundAgain: isFoundAgain(operation) };
   return ctx.inSession.perform(operation, message, origin, () =>
-    takesIdempotencyKey(operation) ? ctx.once.perform({ request, message, origin, deadlineMs }, run) : run(),
+    takesIdempotencyKey(operation) ? ctx.once.perform(keyed, run) : run(),
   );
 }
 

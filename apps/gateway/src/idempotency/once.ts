@@ -18,12 +18,18 @@ const maxAnswerBytes = 1024 * 1024;
 const graceMs = 10_000;
 /** Answers which say that nothing was done, so that a repetition is a new attempt. */
 const nothingDone: readonly ErrorCode[] = [
-  'SERVICE_UNAVAILABLE',
   'SYSTEM_OVERLOADED',
   'SYSTEM_MAINTENANCE',
   'QUEUE_FULL',
   'RATE_LIMIT_EXCEEDED',
 ];
+
+/**
+ * Answers which leave open what was done: a repetition is a new attempt that is told so. Where it would not find what the one
+ * before has created, a call that was not answered in time is the last word instead, rather than be done twice.
+ */
+const mayBeDone = (code: ErrorCode, isFoundAgain: boolean) =>
+  code === 'SERVICE_UNAVAILABLE' || (code === 'UPSTREAM_ERROR' && isFoundAgain);
 
 /** A request that may carry an Idempotency-Key. */
 export interface KeyedRequest {
@@ -32,12 +38,14 @@ export interface KeyedRequest {
   message: unknown;
   origin: Origin;
   deadlineMs: number;
+  /** Whether an attempt finds what an earlier one has created, or is creating. */
+  isFoundAgain: boolean;
 }
 
 /**
  * Does a request with an Idempotency-Key once: whoever repeats it within 24 hours gets the first answer. Remembered by
  * project-service, so that it holds for all replicas and over restarts. An attempt whose gateway died can be repeated once
- * its lease is over; whoever does it then is told that what it creates may be there.
+ * its lease is over, one that was not answered in time at once; whoever does it is told that what it creates may be there.
  */
 export class Once {
   readonly #requests: RpcClient<typeof IdempotencyServiceService>;
@@ -70,7 +78,7 @@ export class Once {
         throw new PlatformError('IDEMPOTENCY_KEY_REUSED', 'The Idempotency-Key was used for another request before');
       case 'begun': {
         const reply = await run({ id: begun.creates_id, again: begun.again });
-        await this.#settle(attempt, reply, keyed.origin);
+        await this.#settle(attempt, reply, keyed);
         return reply;
       }
     }
@@ -84,14 +92,16 @@ export class Once {
     return { status, text, headers: { 'Idempotency-Replayed': 'true' } };
   }
 
-  async #settle(attempt: { user_id: string; key: string; attempt_id: string }, reply: Reply, origin: Origin) {
+  async #settle(attempt: { user_id: string; key: string; attempt_id: string }, reply: Reply, keyed: KeyedRequest) {
+    const { origin, isFoundAgain } = keyed;
     const { status, text, error } = reply;
     // The caller's deadline may be over by now; what became of the request is to be remembered all the same.
     const ours = { caller: origin.caller, requestId: origin.requestId };
-    const undone = error !== undefined && nothingDone.includes(error.code);
+    const may_be_done = error !== undefined && mayBeDone(error.code, isFoundAgain);
+    const isOpen = may_be_done || (error !== undefined && nothingDone.includes(error.code));
     const tooLarge = Buffer.byteLength(text) > maxAnswerBytes;
     try {
-      if (undone) await this.#requests.abandonRequest(attempt, ours);
+      if (isOpen) await this.#requests.abandonRequest({ ...attempt, may_be_done }, ours);
       else if (!tooLarge)
         await this.#requests.finishRequest({ ...attempt, status, answer: this.#seal.close(text) }, ours);
     } catch (err) {

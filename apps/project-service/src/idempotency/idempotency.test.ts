@@ -23,8 +23,8 @@ describe('requests with an idempotency key', () => {
   };
   const finish = (key: ReturnType<typeof newKey>, attempt_id: string, answer: Uint8Array, status = 201) =>
     platform.idempotency.finishRequest({ ...key, attempt_id, status, answer }, platform.visitor);
-  const abandon = (key: ReturnType<typeof newKey>, attempt_id: string) =>
-    platform.idempotency.abandonRequest({ ...key, attempt_id }, platform.visitor);
+  const abandon = (key: ReturnType<typeof newKey>, attempt_id: string, may_be_done = false) =>
+    platform.idempotency.abandonRequest({ ...key, attempt_id, may_be_done }, platform.visitor);
   const age = (key: ReturnType<typeof newKey>, set: { lease_until?: Date; created_at?: Date }) =>
     platform.ctx.keptRequests.updateOne({ _id: idOf(key) }, { $set: set });
 
@@ -112,6 +112,13 @@ describe('requests with an idempotency key', () => {
     // It could do nothing; the one before may have.
     await abandon(key, attempt_id);
     expect(await begin(key)).toEqual(second);
+    // Given back without knowing what was done: at once, and to the same request only.
+    const open = newKey();
+    const unanswered = newId();
+    const { creates_id: opened } = await begin(open, { attempt_id: unanswered });
+    await abandon(open, unanswered, true);
+    expect((await begin(open, { fingerprint: 'e'.repeat(64) })).verdict).toBe('other_request');
+    expect(await begin(open)).toMatchObject({ verdict: 'begun', again: true, creates_id: opened });
     const fresh = newKey();
     const gone = newId();
     const { creates_id } = await begin(fresh, { attempt_id: gone });

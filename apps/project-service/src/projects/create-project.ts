@@ -1,5 +1,5 @@
 import type { CreateProjectRequest, Project as ProjectMessage } from '@claude-cli/proto/platform/v1/projects';
-import { idForNew, madeBefore } from '@claude-cli/shared/creation';
+import { idForNew, makeOnce } from '@claude-cli/shared/creation';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
@@ -7,10 +7,16 @@ import { newProject } from './new-project.ts';
 import { factsOf, noTasks, toProto, withDefaultLimits } from './project.ts';
 
 /** Create a project that the caller owns. */
-export async function createProject(ctx: Context, request: CreateProjectRequest, call: Call): Promise<ProjectMessage> {
+export function createProject(ctx: Context, request: CreateProjectRequest, call: Call): Promise<ProjectMessage> {
+  const find = async (_id: string) => {
+    const made = await ctx.projects.findOne({ _id, created_by: call.caller.user_id }).lean();
+    return made ? toProto(made, noTasks) : undefined;
+  };
+  return makeOnce(call, find, () => insertProject(ctx, request, call));
+}
+
+async function insertProject(ctx: Context, request: CreateProjectRequest, call: Call): Promise<ProjectMessage> {
   const { user_id, session_id } = call.caller;
-  const made = await madeBefore(call, (_id) => ctx.projects.findOne({ _id, created_by: user_id }).lean());
-  if (made) return toProto(made, noTasks);
   const project = newProject({
     _id: idForNew(call),
     name: request.name,

@@ -17,6 +17,12 @@ describe('projects', () => {
     await platform[Symbol.asyncDispose]();
   });
 
+  test('attempts of one request at the same time make one project', async () => {
+    const owner = { ...someone(), creates: { id: newId(), again: true } };
+    const attempts = Array.from({ length: 5 }, () => platform.projects.createProject({ name: 'Once' }, owner));
+    expect((await Promise.all(attempts)).map(({ id }) => id)).toEqual(attempts.map(() => owner.creates.id));
+  });
+
   test('a project is created with defaults and read back by its owner', async () => {
     const { projects } = platform;
     const owner = someone();

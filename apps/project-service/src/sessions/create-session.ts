@@ -1,5 +1,5 @@
 import type { CreateSessionRequest, Session as SessionMessage } from '@claude-cli/proto/platform/v1/sessions';
-import { idForNew, madeBefore } from '@claude-cli/shared/creation';
+import { idForNew, makeOnce } from '@claude-cli/shared/creation';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
@@ -9,10 +9,16 @@ import { accessedNow, filterOf, maxActiveSessions, projectNames, type Session, t
 
 /** Open a session of the caller, in a project that the caller may see or in none. */
 export async function createSession(ctx: Context, request: CreateSessionRequest, call: Call): Promise<SessionMessage> {
-  const { user_id, session_id } = call.caller;
   if (request.project_id !== undefined) await findProject(ctx, request.project_id, call);
-  const made = await madeBefore(call, (_id) => ctx.sessions.findOne({ _id, user_id }).lean());
-  if (made) return toProto(made, await projectNames(ctx, [made]));
+  const find = async (_id: string) => {
+    const made = await ctx.sessions.findOne({ _id, user_id: call.caller.user_id }).lean();
+    return made ? toProto(made, await projectNames(ctx, [made])) : undefined;
+  };
+  return makeOnce(call, find, () => insertSession(ctx, request, call));
+}
+
+async function insertSession(ctx: Context, request: CreateSessionRequest, call: Call): Promise<SessionMessage> {
+  const { user_id, session_id } = call.caller;
   const active = await ctx.sessions.countDocuments({ user_id, ...filterOf('active') });
   if (active >= maxActiveSessions) {
     throw new PlatformError('RESOURCE_LIMIT_EXCEEDED', 'Too many active sessions', { limit: maxActiveSessions });

@@ -28,6 +28,13 @@ describe('sessions', () => {
     expect(updated.settings).toEqual({ theme: 'dark', auto_save: true });
   });
 
+  test('attempts of one request at the same time open one session', async () => {
+    const origin = { ...user, creates: { id: newId(), again: true } };
+    const attempts = Array.from({ length: 5 }, () => platform.sessions.createSession({}, origin));
+    const opened = (await Promise.all(attempts)).map(({ session_id }) => session_id);
+    expect(opened).toEqual(attempts.map(() => origin.creates.id));
+  });
+
   test('a session of somebody else is not found', async () => {
     const { sessions } = platform;
     const { session_id } = await sessions.createSession({}, user);

@@ -1,5 +1,5 @@
 import type { ExecuteTaskRequest, QueuedExecution } from '@claude-cli/proto/platform/v1/tasks';
-import { idForNew, madeBefore } from '@claude-cli/shared/creation';
+import { idForNew, makeOnce } from '@claude-cli/shared/creation';
 import type { Call } from '@claude-cli/shared/grpc/server';
 import { newId } from '@claude-cli/shared/ids';
 import type { Context } from '../context.ts';
@@ -18,11 +18,23 @@ export const usualTimeoutMs = 3_600_000;
 export async function executeTask(ctx: Context, request: ExecuteTaskRequest, call: Call): Promise<QueuedExecution> {
   const { task, access } = await findTaskToChange(ctx, request.task_id, call);
   const asked = { task_id: task._id, requested_by: call.caller.user_id };
-  const made = await madeBefore(call, (_id) => ctx.executions.findOne({ _id, ...asked }).lean());
-  if (made) return queued(ctx, made);
+  const find = async (_id: string) => {
+    const made = await ctx.executions.findOne({ _id, ...asked }).lean();
+    return made ? queued(ctx, made) : undefined;
+  };
+  return makeOnce(call, find, () => queue(ctx, request, task, access.resource_limits?.storage_limit, call));
+}
+
+async function queue(
+  ctx: Context,
+  request: ExecuteTaskRequest,
+  task: Task,
+  storageLimit: string | undefined,
+  call: Call,
+): Promise<QueuedExecution> {
   const [run_number] = await Promise.all([
     nextRunNumber(ctx, task),
-    requireOutputRoom(ctx, task.project_id, access.resource_limits?.storage_limit),
+    requireOutputRoom(ctx, task.project_id, storageLimit),
   ]);
   const { timeout = usualTimeoutMs / 1000, retry_attempts = 0 } = request.options ?? {};
   const { wait_for_dependencies = false, resume = false } = request.options ?? {};

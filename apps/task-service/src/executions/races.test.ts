@@ -205,6 +205,17 @@ describe('whatever happens to an execution at the same time', () => {
     await until('no token is left over for long', async () => (await runner.take()) === false);
   });
 
+  test('attempts of one request to execute a task make one execution', async () => {
+    const { tasks, admin } = platform;
+    const task_id = await runner.newTask();
+    const origin = { ...admin, creates: { id: newId(), again: true } };
+    const request = { task_id, priority: 'normal', options: {} } as const;
+    const made = await Promise.all(Array.from({ length: 5 }, () => tasks.executeTask(request, origin)));
+    expect(made.map(({ execution_id }) => execution_id)).toEqual(made.map(() => origin.creates.id));
+    const another = tasks.executeTask(request, { ...admin, creates: { id: newId(), again: true } });
+    await expect(another).rejects.toMatchObject({ code: 'TASK_ALREADY_RUNNING' });
+  });
+
   test('an execution whose task was deleted is not given to anybody', async () => {
     const { ctx } = platform;
     const task_id = await runner.newTask();

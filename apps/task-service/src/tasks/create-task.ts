@@ -1,5 +1,5 @@
 import type { CreateTaskRequest, Task as TaskMessage } from '@claude-cli/proto/platform/v1/tasks';
-import { idForNew, madeBefore } from '@claude-cli/shared/creation';
+import { idForNew, makeOnce } from '@claude-cli/shared/creation';
 import { parseDuration } from '@claude-cli/shared/duration';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
@@ -16,8 +16,20 @@ import { factsOf, type Task, toProto } from './task.ts';
 export async function createTask(ctx: Context, request: CreateTaskRequest, call: Call): Promise<TaskMessage> {
   const { project_id } = request;
   const access = await ctx.access.checkWrite(project_id, call);
-  const made = await madeBefore(call, (_id) => ctx.tasks.findOne({ _id, created_by: call.caller.user_id }).lean());
-  if (made) return toProto(made);
+  const find = async (_id: string) => {
+    const made = await ctx.tasks.findOne({ _id, created_by: call.caller.user_id }).lean();
+    return made ? toProto(made) : undefined;
+  };
+  return makeOnce(call, find, () => insertTask(ctx, request, call, access.resource_limits?.max_tasks));
+}
+
+async function insertTask(
+  ctx: Context,
+  request: CreateTaskRequest,
+  call: Call,
+  limit: number = defaultLimits.max_tasks,
+): Promise<TaskMessage> {
+  const { project_id } = request;
   const task = newTask(request, call);
   // Nothing can depend on a task that is not there yet, so its dependencies cannot close a cycle.
   await Promise.all([
@@ -28,7 +40,6 @@ export async function createTask(ctx: Context, request: CreateTaskRequest, call:
   const { session_id } = call.caller;
   const about = { actor: task.created_by, project_id, version: task.version, session_id };
   task.outbox.push(newEvent('task.created', about, { ...factsOf(task, []), initial_data: initialDataOf(task) }));
-  const limit = access.resource_limits?.max_tasks ?? defaultLimits.max_tasks;
   await withTaskRoom(ctx, { project_id, task_id: task._id, limit }, () => ctx.tasks.create(task));
   void ctx.taskOutbox.flush(task);
   return toProto(task);

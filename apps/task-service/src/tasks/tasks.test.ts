@@ -39,6 +39,18 @@ describe('tasks', () => {
     expect(detail.history).toMatchObject([{ action: 'created', user_id: admin.caller.user_id }]);
   });
 
+  test('attempts of one request at the same time make one task', async () => {
+    const { tasks, admin, ctx } = platform;
+    const creates = { id: newId(), again: true };
+    const made = await Promise.all(
+      Array.from({ length: 5 }, () => tasks.createTask(newTask(project_id), { ...admin, creates })),
+    );
+    expect(made.map(({ id }) => id)).toEqual(made.map(() => creates.id));
+    expect(await ctx.tasks.countDocuments({ _id: creates.id })).toBe(1);
+    const stranger = tasks.createTask(newTask(project_id), { ...someone(), creates });
+    await expect(stranger).rejects.toMatchObject({ code: 'PROJECT_ACCESS_DENIED' });
+  });
+
   test('history names who did what, and shows a change as soon as it was answered', async () => {
     const { tasks, admin } = platform;
     const { id: task_id } = await tasks.createTask(newTask(project_id), admin);

@@ -1,5 +1,5 @@
 import type { CreatedWebhook, CreateWebhookRequest } from '@claude-cli/proto/platform/v1/webhooks';
-import { idForNew, madeBefore } from '@claude-cli/shared/creation';
+import { idForNew, makeOnce } from '@claude-cli/shared/creation';
 import { PlatformError } from '@claude-cli/shared/errors';
 import { newEvent } from '@claude-cli/shared/events';
 import type { Call } from '@claude-cli/shared/grpc/server';
@@ -15,8 +15,8 @@ const maxWebhooks = 50;
 
 /** Create a webhook. The answer is the only place where its secret is ever shown. */
 export async function createWebhook(ctx: Context, request: CreateWebhookRequest, call: Call): Promise<CreatedWebhook> {
-  const { url, project_id = null, description = '', headers } = request;
-  const { user_id: owner_id, session_id } = call.caller;
+  const { url, project_id = null, headers } = request;
+  const { user_id: owner_id } = call.caller;
   checkUrl(url, ctx.urlRules);
   checkHeaders(headers);
   const events = wantedEvents(request.events, project_id, call.caller);
@@ -24,8 +24,21 @@ export async function createWebhook(ctx: Context, request: CreateWebhookRequest,
     await requireOwnerOf(ctx, project_id, call);
     await ctx.access.checkWrite(project_id, call);
   }
-  const made = await madeBefore(call, (_id) => ctx.webhooks.findOne({ _id, owner_id }).lean());
-  if (made) return { ...toProto(made), secret: openSecrets(ctx, made)[0] ?? '' };
+  const find = async (_id: string) => {
+    const made = await ctx.webhooks.findOne({ _id, owner_id }).lean();
+    return made ? { ...toProto(made), secret: openSecrets(ctx, made)[0] ?? '' } : undefined;
+  };
+  return makeOnce(call, find, () => insertWebhook(ctx, request, events, call));
+}
+
+async function insertWebhook(
+  ctx: Context,
+  request: CreateWebhookRequest,
+  events: string[],
+  call: Call,
+): Promise<CreatedWebhook> {
+  const { url, project_id = null, description = '', headers } = request;
+  const { user_id: owner_id, session_id } = call.caller;
   await requireRoom(ctx, owner_id, project_id);
   const secret = newSecret();
   const now = new Date();

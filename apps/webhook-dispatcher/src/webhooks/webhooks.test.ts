@@ -39,6 +39,14 @@ describe('a webhook', () => {
     }
   });
 
+  test('is one, with one secret, for all attempts of one request at the same time', async () => {
+    const origin = { ...someone, creates: { id: newId(), again: true } };
+    const attempts = Array.from({ length: 5 }, () => platform.webhooks.createWebhook(newWebhook(), origin));
+    const made = await Promise.all(attempts);
+    expect(made.map(({ id }) => id)).toEqual(attempts.map(() => origin.creates.id));
+    expect(new Set(made.map(({ secret }) => secret)).size).toBe(1);
+  });
+
   test('is changed in the fields that are given, and headers are replaced as a whole', async () => {
     const { webhooks } = platform;
     const headers = { 'X-One': '1', 'X-Two': '2' };
