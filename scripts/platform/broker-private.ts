@@ -10,7 +10,7 @@ import { SetupError } from './setup-error.ts';
 import { Supervised, superviseAll } from './supervised.ts';
 
 // Erlang boots in two to four seconds; a loaded laptop may take ten times that.
-const readyTimeoutMs = 90_000;
+const readyTimeoutMs = 180_000;
 const graceMs = 15_000;
 
 /** Start a RabbitMQ of our own: on loopback, on free ports, with everything that it keeps below the data directory. */

@@ -37,7 +37,7 @@ export interface ServiceEvents {
   onGiveUp: (error: SetupError) => void;
 }
 
-const readyTimeoutMs = 60_000;
+const readyTimeoutMs = 180_000;
 const probeTimeoutMs = 2_000;
 
 /** Free ports for all apps. */

@@ -60,7 +60,7 @@ async function startEmbedded(options: StoreOptions): Promise<Store> {
       return forkNode(join(cwd, 'src/main.ts'), [], { name: 'embedded-mongo', cwd, env, dataDir, onLine: read });
     },
     isReady: async () => listening,
-    readyTimeoutMs: 60_000,
+    readyTimeoutMs: 180_000,
     graceMs: 10_000,
     onLine,
     onGiveUp,

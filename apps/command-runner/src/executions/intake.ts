@@ -12,8 +12,8 @@ type Delivery = Parameters<Channel['ack']>[0];
 /** Pauses before a token whose claim failed is given back, in milliseconds. */
 const retry = { firstMs: 100, mostMs: 5_000 };
 
-/** How long questions that are not answered are asked on when the intake stops, in milliseconds: they may have been granted. */
-const lastAnswersMs = 4_000;
+/** For how much of the grace period questions that are not answered are asked on when it stops: they may have been granted. */
+const lastAnswersShare = 0.2;
 
 /** For how long a queue that was empty is not asked again while there is something in others, in milliseconds. */
 const emptyMs = 10;
@@ -61,7 +61,7 @@ export class Intake implements AsyncDisposable {
   /** Take no more; what is being claimed is settled and has begun, what runs goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    const timer = setTimeout(() => this.#askNoMore.abort(), lastAnswersMs);
+    const timer = setTimeout(() => this.#askNoMore.abort(), lastAnswersShare * this.#ctx.config.SHUTDOWN_GRACE_MS);
     await Promise.all(this.#taking);
     clearTimeout(timer);
     await this.#kept?.[Symbol.asyncDispose]();
