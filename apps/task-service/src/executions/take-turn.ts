@@ -104,28 +104,27 @@ async function tryToTake(
     await holdAgents(ctx, ids, held);
     return 'next';
   }
-  // The state is asked for after the execution, never before: see queue-state.ts for why a pause then holds.
-  const [queue, limit, task] = await Promise.all([
-    ctx.claims.gate(priority),
+  const [limit, task] = await Promise.all([
     concurrencyLimit(ctx, head, call),
     // One that was deleted meanwhile does no harm: whoever deletes a task ends its execution, and so does who tells of the start.
     ctx.knownTasks.get(_id) ?? ctx.claims.task(task_id),
   ]);
-  if (queue?.paused) return 'paused';
   if (limit === 0) return 'next';
   if (!task) {
     await cancel(ctx, head, 'The task was deleted');
     return 'next';
   }
-  if (!(await acquireSlot(ctx, head, limit))) {
+  // The state is asked for after the execution, never before: see queue-state.ts for why a pause then holds.
+  const [queue, hasSlot] = await Promise.all([ctx.claims.gate(priority), acquireSlot(ctx, head, limit)]);
+  if (!hasSlot && queue?.paused) return 'paused';
+  if (!hasSlot) {
     const ids = passOver((other) => other.project_id === project_id);
     await refuseSlots(ctx, project_id, ids, limit);
     return 'next';
   }
-  const taken = await take(ctx, head, question, queue?.version ?? 0, call).catch((error) => {
-    if (!isDuplicateKey(error)) throw error;
-    return 'asked before' as const;
-  });
+  // Whoever waits no longer would not hear that it is his.
+  const mayTake = !queue?.paused && !isLate(call);
+  const taken = mayTake ? await take(ctx, head, question, queue?.version ?? 0) : null;
   if (taken && taken !== 'asked before') {
     noteTaken(ctx, taken, task);
     return taken;
@@ -142,35 +141,29 @@ function holdOn(ctx: Context, { no_agents, no_agents_until, runner_id }: Questio
   return no_agents ? noteHold(ctx, runner_id, no_agents_until) : heldFrom(ctx, runner_id);
 }
 
-/** Of everybody who takes it, one does; and of one question, one is taken. */
+/** Of everybody who takes it, one does; and of one question, one is taken, whether by this asking or by another one. */
 async function take(
   ctx: Context,
   head: Head,
   question: Question,
   version: number,
-  call: Call,
-): Promise<Execution | null> {
-  // Whoever waits no longer would not hear that it is his.
-  if (isLate(call)) return null;
+): Promise<Execution | null | 'asked before'> {
   const { _id, generation } = head;
   const { runner_id, claim_id } = question;
   const lease = { runner_id, claim_id, expires_at: leaseEnd(ctx) };
-  return driverOf(ctx.executions).findOneAndUpdate(
-    {
-      _id,
-      status: 'queued',
-      waiting_for: 'turn',
-      generation,
-      cancel_request: null,
-      fence: { $not: { $gt: version } },
-    },
-    {
-      $set: { status: 'running', waiting_for: null, started_at: new Date(), lease, due_at: null },
-      $inc: { generation: 1 },
-      $push: { outbox: entry('started', generation + 1) },
-    },
-    { returnDocument: 'after' },
-  );
+  const inTurn = { _id, status: 'queued', waiting_for: 'turn', generation, cancel_request: null } as const;
+  const change = {
+    $set: { status: 'running', waiting_for: null, started_at: new Date(), lease, due_at: null },
+    $inc: { generation: 1 },
+    $push: { outbox: entry('started', generation + 1) },
+  } as const;
+  const notFenced = { ...inTurn, fence: { $not: { $gt: version } } };
+  try {
+    return await driverOf(ctx.executions).findOneAndUpdate(notFenced, change, { returnDocument: 'after' });
+  } catch (error) {
+    if (isDuplicateKey(error)) return 'asked before';
+    throw error;
+  }
 }
 
 /** Let the taking be known, with what is known of it. */
