@@ -50,12 +50,13 @@ export class Claims {
     this.#ctx = ctx;
     this.#stop = stop;
     const isEnough = (count: number) => count >= ctx.executionSlots.taken / 2;
-    const claimsOf = (priority: Priority) =>
-      new Batches<undefined, Answer>((wanted) => claimMany(ctx, priority, wanted.length, stop), {
-        most,
-        pace,
-        isEnough,
-      });
+    const claimsOf = (priority: Priority) => {
+      const claim = (wanted: readonly undefined[]) => {
+        const claim_ids = wanted.map(() => newId());
+        return claimMany(ctx, priority, claim_ids, stop);
+      };
+      return new Batches<undefined, Answer>(claim, { most, pace, isEnough });
+    };
     this.#byPriority = new Map(priorities.map((priority) => [priority, claimsOf(priority)]));
   }
 
@@ -64,24 +65,25 @@ export class Claims {
    * Rejects when task-service does not answer.
    */
   async next(priority: Priority): Promise<Claim> {
-    const answer = await this.#byPriority.get(priority)?.add(undefined);
-    return answer && (answer.claim ?? this.#becomeCertain(priority, answer));
-  }
-
-  async #becomeCertain(priority: Priority, { claim_id, certainFrom }: Answer): Promise<Claim> {
-    while (performance.now() < certainFrom && !this.#stop.aborted) {
+    let answer = await this.#byPriority.get(priority)?.add(undefined);
+    while (answer && !answer.claim && performance.now() < answer.certainFrom && !this.#stop.aborted) {
       await setTimeout(doubt.everyMs, undefined, { signal: this.#stop }).catch(() => {});
-      const [claim] = await tryFor(patience, () => ask(this.#ctx, priority, [claim_id]), this.#stop);
-      if (claim) return claim;
+      [answer] = await claimMany(this.#ctx, priority, [answer.claim_id], this.#stop, answer.certainFrom);
     }
-    return undefined;
+    return answer?.claim;
   }
 }
 
-function claimMany(ctx: Context, priority: Priority, count: number, stop: AbortSignal): Promise<Answer[]> {
-  const claim_ids = Array.from({ length: count }, newId);
+/** @param knownFrom when "none" is certain as far as earlier attempts are concerned */
+function claimMany(
+  ctx: Context,
+  priority: Priority,
+  claim_ids: string[],
+  stop: AbortSignal,
+  knownFrom = 0,
+): Promise<Answer[]> {
   let attempts = 0;
-  let certainFrom = 0;
+  let certainFrom = knownFrom;
   const attempt = () => {
     if (attempts++ > 0) certainFrom = performance.now() + doubt.forMs;
     return ask(ctx, priority, claim_ids);

@@ -180,7 +180,7 @@ describe('the lease', () => {
     await harness.runner();
     const { promise, resolve } = Promise.withResolvers<void>();
     harness.standIn.renewalGates.push(promise);
-    const job = await harness.execute('sleep 4', { lease_ms: 3_000 });
+    const job = await harness.execute('sleep 7', { lease_ms: 6_000 });
     expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
     resolve();
   });

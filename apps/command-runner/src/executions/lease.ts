@@ -6,8 +6,8 @@ import { ownOrigin } from './claim.ts';
 
 /** Longest pause before a renewal that failed is tried again, in milliseconds. */
 const retryMs = 1_000;
-/** How much of a lease one attempt to renew it may take: a call that is lost leaves time for others. */
-const attemptShare = 1 / 6;
+/** What one attempt to renew a lease may take, of the lease, and in milliseconds at least: a call that is lost leaves time for others. */
+const attempt = { share: 1 / 6, leastMs: 1_000 };
 
 /** How soon progress that is new is told, in milliseconds: no renewal follows another faster because of it. */
 const progressMs = 500;
@@ -49,7 +49,7 @@ export function keepLease(
       if (asked >= until) break;
       try {
         const renewal = { ...request, progress_percentage: progress() };
-        const deadlineMs = Math.min(until - asked, lease_ms * attemptShare);
+        const deadlineMs = Math.min(until - asked, Math.max(attempt.leastMs, lease_ms * attempt.share));
         const { held } = await ctx.executions.renewLease(renewal, ownOrigin(), { deadlineMs });
         if (!held) break;
         told = renewal.progress_percentage;
