@@ -169,6 +169,24 @@ describe('the bus', () => {
     expect(doomed.connected).toBe(false);
   });
 
+  test('opens a channel that cannot be set up again and again, but not more and more often', async () => {
+    let setUps = 0;
+    let broken = false;
+    await using kept = await bus.openChannel(async (channel) => {
+      setUps++;
+      // The broker closes the channel, as it closes a connection on which it fails.
+      if (broken) await channel.checkQueue(`${bus.names.executions}.none`);
+    });
+    broken = true;
+    await kept.current?.checkQueue(`${bus.names.executions}.none`).catch(() => {});
+    const [from, begun] = [setUps, performance.now()];
+    await until('it was tried several times', () => setUps >= from + 5);
+    // Attempts that double would be five after three pauses.
+    expect(performance.now() - begun).toBeGreaterThan(5 * 400);
+    broken = false;
+    await until('it is open', () => kept.current !== undefined);
+  });
+
   test('opens a lost channel again and goes on', async () => {
     const handled: string[] = [];
     await using subscription = await bus.subscribe<AnyEvent>(

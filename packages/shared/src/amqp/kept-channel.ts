@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ConfirmChannel, RecoveringChannelModel } from 'amqplib';
 import type { Logger } from '../logger.ts';
 
@@ -24,6 +25,8 @@ export class KeptChannel implements AsyncDisposable {
   readonly #setUp: (channel: ConfirmChannel) => Promise<void>;
   readonly #log: Logger;
   #current: ConfirmChannel | undefined;
+  /** Resolves when the channel that was opened last is closed. */
+  #closed: Promise<void> = Promise.resolve();
   #disposed = false;
 
   private constructor(
@@ -43,7 +46,8 @@ export class KeptChannel implements AsyncDisposable {
     log: Logger,
   ): Promise<KeptChannel> {
     const kept = new KeptChannel(connection, setUp, log);
-    await kept.#openOnce();
+    await kept.#open();
+    void kept.#keep();
     return kept;
   }
 
@@ -60,29 +64,31 @@ export class KeptChannel implements AsyncDisposable {
     if (channel) await closeInTime(() => channel.close());
   }
 
-  async #openOnce(): Promise<void> {
+  async #open(): Promise<void> {
     const channel = await this.#connection.createConfirmChannel();
     channel.on('error', (err) => this.#log.warn({ err }, 'broker channel failed'));
+    this.#closed = new Promise((resolve) => channel.once('close', resolve));
     channel.once('close', () => {
       this.#current = undefined;
-      if (!this.#disposed) setTimeout(() => this.#reopen(), reopenDelayMs);
     });
-    await this.#setUp(channel);
+    try {
+      await this.#setUp(channel);
+    } catch (err) {
+      await closeInTime(() => channel.close());
+      throw err;
+    }
     // Given up while it was being opened: nobody else would close it.
     if (this.#disposed) await closeInTime(() => channel.close());
     else this.#current = channel;
   }
 
-  async #reopen(): Promise<void> {
-    if (this.#disposed) return;
-    // A failed set-up closes the channel, whose close event leads back here; a failed open has to do it itself.
-    const opened = await this.#openOnce().then(
-      () => true,
-      (err) => {
-        this.#log.warn({ err }, 'broker channel cannot be opened');
-        return false;
-      },
-    );
-    if (!opened && !this.#disposed) setTimeout(() => this.#reopen(), reopenDelayMs);
+  /** Open it again whenever it is closed, by one attempt after the other. */
+  async #keep(): Promise<void> {
+    for (;;) {
+      await this.#closed;
+      await delay(reopenDelayMs);
+      if (this.#disposed) return;
+      await this.#open().catch((err) => this.#log.warn({ err }, 'broker channel cannot be opened'));
+    }
   }
 }
