@@ -50,7 +50,8 @@ export async function storm(stage: Stage, projectId: string, options: StormOptio
   say(`all is calm; ${workload.accepted.length} executions were accepted`);
   const left = await drained(stage.admin, options.calmMs);
   const calmAfter = (performance.now() - lastFault) / 1000;
-  const reckoning = await reckon(stage.admin, workload, settleMs);
+  // What has not ended by now will not.
+  const reckoning = await reckon(stage.admin, workload, left ? 0 : settleMs);
   if (failed) reckoning.wrong.push(`only ${workload.accepted.length} of ${executions} executions were accepted`);
   if (left) reckoning.wrong.push(`after ${options.calmMs / 1000} s of calm: ${left}`);
   return { ...reckoning, faults, calmAfter };

@@ -15,6 +15,9 @@ const retry = { firstMs: 100, mostMs: 5_000 };
 /** For how much of the grace period questions that are not answered are asked on when it stops: they may have been granted. */
 const lastAnswersShare = 0.2;
 
+/** After so many channels in a row that ended while the same queue was read, the queue is taken to be lost. */
+const lostAfter = 3;
+
 /** For how long a queue that was empty is not asked again while there is something in others, in milliseconds. */
 const emptyMs = 10;
 
@@ -37,6 +40,8 @@ export class Intake implements AsyncDisposable {
   readonly #askNoMore = new AbortController();
   readonly #claims: Claims;
   readonly #taking = new Set<Promise<void>>();
+  /** The queue at whose reading the channel ended last, and how often in a row. */
+  #suspect: { priority: Priority; times: number } | undefined;
   #emptyUntil: Partial<Record<Priority, number>> = {};
   #failures = 0;
   #kept: KeptChannel | undefined;
@@ -50,6 +55,7 @@ export class Intake implements AsyncDisposable {
   static async start(ctx: Context): Promise<Intake> {
     const intake = new Intake(ctx);
     intake.#kept = await ctx.bus.openChannel(async (channel) => {
+      await intake.#dropLost(channel);
       // Queues that were deleted while the connection held are declared again with the channel.
       await declareTopology(channel, ctx.bus.names);
       await channel.prefetch(Math.max(1, Math.floor(ctx.config.RUNNER_CONCURRENCY / 2)));
@@ -88,7 +94,7 @@ export class Intake implements AsyncDisposable {
   async #ask(channel: Channel): Promise<boolean> {
     for (const priority of this.#order.next()) {
       if ((this.#emptyUntil[priority] ?? 0) > performance.now()) continue;
-      const delivery = await channel.get(this.#queue(priority));
+      const delivery = await this.#get(channel, priority);
       if (!delivery) {
         this.#emptyUntil[priority] = performance.now() + emptyMs;
         continue;
@@ -98,6 +104,30 @@ export class Intake implements AsyncDisposable {
       return true;
     }
     return false;
+  }
+
+  async #get(channel: Channel, priority: Priority): Promise<Delivery | false> {
+    const suspect = this.#suspect?.priority === priority ? this.#suspect : undefined;
+    try {
+      const delivery = await channel.get(this.#queue(priority));
+      if (suspect) this.#suspect = undefined;
+      return delivery;
+    } catch (err) {
+      this.#suspect = { priority, times: (suspect?.times ?? 0) + 1 };
+      throw err;
+    }
+  }
+
+  /**
+   * A broker that is killed while it makes a quorum queue may know it afterwards without having it: declaring it succeeds, and
+   * reading it ends the connection ("noproc"), for good. The tokens in it say nothing that is not said again, so it is made anew.
+   */
+  async #dropLost(channel: Channel): Promise<void> {
+    const { priority, times } = this.#suspect ?? { times: 0 };
+    if (!priority || times < lostAfter) return;
+    this.#suspect = undefined;
+    this.#ctx.log.error({ priority }, 'a queue of executions cannot be read, it is made anew');
+    await channel.deleteQueue(this.#queue(priority));
   }
 
   /** Let the broker deliver until there is no slot left. */
