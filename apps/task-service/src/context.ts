@@ -5,6 +5,7 @@ import type { Bus } from '@claude-cli/shared/amqp/bus';
 import { BoundedMap } from '@claude-cli/shared/bounded-map';
 import type { AnyEvent } from '@claude-cli/shared/events';
 import type { RpcClient } from '@claude-cli/shared/grpc/client';
+import { GuardedWrites } from '@claude-cli/shared/guarded-update';
 import { KnownUsers } from '@claude-cli/shared/known-users';
 import type { Logger } from '@claude-cli/shared/logger';
 import { Outbox } from '@claude-cli/shared/outbox';
@@ -76,6 +77,8 @@ export interface Context {
   deadLetters: DeadLetterModel;
   queues: Queues;
   taskOutbox: Outbox<AnyEvent, ToldTask>;
+  /** What executions change in tasks. */
+  taskWrites: GuardedWrites;
   executionOutbox: Outbox<ExecutionEntry, Execution>;
   access: ProjectAccessCache;
   users: RpcClient<typeof UserServiceService>;
@@ -131,6 +134,7 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     storedOutputs: new Recent({ freshMs: 1_000, usableMs: 2_000, max: 1_000 }),
     deadLetters,
     queues,
+    taskWrites: new GuardedWrites(tasks.collection),
     taskOutbox: resources.use(new Outbox(tasks.collection, tellEvent, log)),
     executionOutbox: resources.use(
       new Outbox<ExecutionEntry, Execution>(

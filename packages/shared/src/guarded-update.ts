@@ -1,4 +1,5 @@
 import type { Model, mongo } from 'mongoose';
+import { Batches } from './batches.ts';
 import { PlatformError } from './errors.ts';
 import type { OutboxEntry } from './outbox.ts';
 
@@ -23,19 +24,49 @@ export interface Decision<Document, Entry> {
   events: Entry[];
 }
 
-/** What spares a guarded update some of its reading. */
+/** What spares a guarded update some of its work. */
 export interface GuardedUpdateOptions<Document, Left extends keyof Document> {
   /** The document as it was read or written before: what is decided on it is written if it is still so. */
   known?: Omit<Document, Left> | undefined;
   /** Fields that need not be read. */
   without?: readonly (Left & string)[];
+  /**
+   * Write what is decided on the known document together with others. Only for changes that are no news once they are made: it
+   * may be decided again on what they have made.
+   */
+  writes?: GuardedWrites | undefined;
+}
+
+/** A document as it has to be for a change. */
+type Guard = { _id: string; version: number; deleted_at: null };
+
+/** Writes guarded changes of a collection; those that come at the same time, by one command. */
+export class GuardedWrites {
+  readonly #documents: mongo.Collection<{ _id: string }>;
+  readonly #batches = new Batches<mongo.AnyBulkWriteOperation<{ _id: string }>, boolean>(
+    async (updates) => {
+      const { matchedCount } = await this.#documents.bulkWrite(updates, { ordered: false, ignoreUndefined: true });
+      return updates.map(() => matchedCount === updates.length);
+    },
+    { most: 100 },
+  );
+
+  /** @param collection of the driver or of mongoose */
+  constructor(collection: unknown) {
+    this.#documents = collection as mongo.Collection<{ _id: string }>;
+  }
+
+  /** @returns whether it was written; false also when that is not known, because another of the same command was not */
+  write(guard: Guard, update: object): Promise<boolean> {
+    return this.#batches.add({ updateOne: { filter: guard, update } });
+  }
 }
 
 /**
  * Change an aggregate: read it, decide, and write in one update that holds only if nobody changed it meanwhile; else
  * decide again on what it has become.
  * @param decide returns undefined to leave the document as it is; throws to refuse
- * @returns the document after the change, and whether it changed
+ * @returns the document after the change, and whether it changed; of one that was known, the outbox holds what the change causes
  * @throws PlatformError notFound's, decide's, or RESOURCE_CONFLICT when others kept changing it
  */
 export async function guardedUpdate<
@@ -49,7 +80,7 @@ export async function guardedUpdate<
   decide: (
     document: Omit<Document, Left>,
   ) => Decision<Document, Entry> | undefined | Promise<Decision<Document, Entry> | undefined>,
-  { known, without }: GuardedUpdateOptions<Document, Left> = {},
+  { known, without, writes }: GuardedUpdateOptions<Document, Left> = {},
 ): Promise<{ document: Omit<Document, Left>; changed: boolean }> {
   // The driver itself: there is nothing to cast in what was read and decided here, and it takes a third of the time.
   const documents = model.collection as unknown as mongo.Collection<{ _id: string }>;
@@ -68,6 +99,10 @@ export async function guardedUpdate<
       continue;
     }
     const guard = { _id: id, version: found.version, deleted_at: null };
+    if (!isFresh && writes) {
+      if (await writes.write(guard, updateBy(decision))) return { document: changedBy(found, decision), changed: true };
+      continue;
+    }
     const options = { returnDocument: 'after', ignoreUndefined: true, ...projection } as const;
     const updated = await documents.findOneAndUpdate(guard, updateBy(decision) as object, options);
     if (updated) return { document: updated as unknown as Found<Document, Left>, changed: true };
@@ -77,6 +112,18 @@ export async function guardedUpdate<
 
 type Found<Document extends Guarded, Left extends keyof Document> = Omit<Document, Left> & Guarded;
 type Guarded = Pick<Aggregate<OutboxEntry>, 'version' | 'deleted_at'>;
+
+/** The document as a change has left it that was decided on it. */
+function changedBy<Document extends object>(found: Document & Guarded, decision: Decision<Partial<Document>, unknown>) {
+  const set = Object.entries(decision.set).filter(([, value]) => value !== undefined);
+  return {
+    ...found,
+    updated_at: new Date(),
+    ...Object.fromEntries(set),
+    version: found.version + 1,
+    outbox: decision.events,
+  };
+}
 
 /** The update that makes a decision true; to be guarded by the version of the document on which it was decided. */
 export function updateBy<Document, Entry>({ set, events }: Decision<Document, Entry>) {

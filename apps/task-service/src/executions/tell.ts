@@ -52,14 +52,15 @@ async function stopDeleted(ctx: Context, execution: Execution): Promise<void> {
 }
 
 async function updateTask(ctx: Context, execution: Execution, news: ExecutionEntry): Promise<void> {
-  const { document, changed } = await guardedUpdate(
+  const { document } = await guardedUpdate(
     ctx.tasks,
     execution.task_id,
     () => taskNotFound(execution.task_id),
     (task) => decisionOn(task, execution, news),
-    { known: ctx.knownTasks.get(execution._id), without: longFields },
+    { known: ctx.knownTasks.get(execution._id), without: longFields, writes: ctx.taskWrites },
   );
-  if (changed) void ctx.taskOutbox.flush(document);
+  // Also when it is not known that this has changed it: what is told twice does no harm.
+  void ctx.taskOutbox.flush(document);
   if (news.kind === 'ended') ctx.knownTasks.delete(execution._id);
   else ctx.knownTasks.set(execution._id, brief(document));
 }

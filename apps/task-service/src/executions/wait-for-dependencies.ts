@@ -65,7 +65,8 @@ export async function reconsider(ctx: Context, execution: Execution): Promise<vo
   } else {
     const unmarked = open.filter(({ awaited }) => !awaited).map((blocker) => blocker._id);
     if (unmarked.length > 0) {
-      await ctx.tasks.updateMany({ _id: { $in: unmarked } }, { $set: { awaited: true } });
+      // A new version, so that whoever ends one by what is known of it sees that it is awaited.
+      await ctx.tasks.updateMany({ _id: { $in: unmarked } }, { $set: { awaited: true }, $inc: { version: 1 } });
       return reconsider(ctx, execution);
     }
     await ctx.executions.updateOne(
