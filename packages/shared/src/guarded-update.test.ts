@@ -1,49 +1,34 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Model, Schema } from 'mongoose';
+import type { Model } from 'mongoose';
 import { PlatformError } from './errors.ts';
-import { type Aggregate, GuardedWrites, guardedUpdate } from './guarded-update.ts';
+import { GuardedWrites, guardedUpdate } from './guarded-update.ts';
 import { newId } from './ids.ts';
 import { createLogger } from './logger.ts';
 import { connectMongo, type Mongo } from './mongo.ts';
 import type { OutboxEntry } from './outbox.ts';
 import { logCommands, monitored } from './testing/commands.ts';
+import { type Counter, counterSchema } from './testing/counter.ts';
 import { testEnvironment } from './testing/environment.ts';
 
-interface Level extends Aggregate<OutboxEntry> {
-  value: number;
-}
-
-const schema = new Schema<Level>(
-  {
-    _id: { type: String, required: true },
-    value: Number,
-    version: Number,
-    updated_at: Date,
-    deleted_at: { type: Date, default: null },
-    outbox: { type: [Schema.Types.Mixed], default: [] } as never,
-  },
-  { versionKey: false },
-);
-
 const ids = ['a', 'b', 'c', 'd'];
-const notFound = () => new PlatformError('RESOURCE_NOT_FOUND', 'no level');
+const notFound = () => new PlatformError('RESOURCE_NOT_FOUND', 'no counter');
 
 describe('changes that are decided on known documents and written together', () => {
   const environment = testEnvironment();
   let mongo: Mongo;
-  let levels: Model<Level>;
+  let counters: Model<Counter>;
   let writes: GuardedWrites;
 
   beforeAll(async () => {
     const uri = monitored(environment.env.MONGODB_URI ?? '');
-    mongo = await connectMongo(uri, 'levels', createLogger('test', 'silent'));
-    levels = mongo.connection.model<Level>('Level', schema);
-    writes = new GuardedWrites(levels.collection);
+    mongo = await connectMongo(uri, 'counters', createLogger('test', 'silent'));
+    counters = mongo.connection.model<Counter>('Counter', counterSchema);
+    writes = new GuardedWrites(counters.collection);
   });
   beforeEach(async () => {
-    await levels.deleteMany({});
+    await counters.deleteMany({});
     const fresh = { value: 0, version: 1, updated_at: new Date(0), deleted_at: null, deleted_by: null, outbox: [] };
-    await levels.insertMany(ids.map((_id) => ({ _id, ...fresh })));
+    await counters.insertMany(ids.map((_id) => ({ _id, ...fresh })));
   });
   afterAll(async () => {
     await mongo[Symbol.asyncDispose]();
@@ -51,11 +36,11 @@ describe('changes that are decided on known documents and written together', () 
   });
 
   /** Raise each to a value: no news once it is there. */
-  const raiseAll = (value: number, known: Level[]) => {
+  const raiseAll = (value: number, known: Counter[]) => {
     const entry = () => ({ id: newId(), time: new Date().toISOString() });
-    const raise = (document: Level) =>
-      guardedUpdate<Level, OutboxEntry>(
-        levels,
+    const raise = (document: Counter) =>
+      guardedUpdate<Counter, OutboxEntry>(
+        counters,
         document._id,
         notFound,
         (found) => (found.value < value ? { set: { value }, events: [entry()] } : undefined),
@@ -63,15 +48,15 @@ describe('changes that are decided on known documents and written together', () 
       );
     return known.map(raise);
   };
-  const stored = () => levels.find().sort({ _id: 1 }).lean<Level[]>();
+  const stored = () => counters.find().sort({ _id: 1 }).lean<Counter[]>();
 
   test('are one command, and each is told as it was stored', async () => {
     using log = logCommands(mongo.connection);
     const raised = await Promise.all(raiseAll(1, await stored()));
-    expect(log.commands).toEqual(['find levels', 'update levels']);
+    expect(log.commands).toEqual(['find counters', 'update counters']);
     expect(raised.map(({ changed }) => changed)).toEqual(ids.map(() => true));
     const times = { updated_at: expect.any(Date) };
-    expect((await stored()).map((level) => ({ ...level, ...times }))).toEqual(
+    expect((await stored()).map((counter) => ({ ...counter, ...times }))).toEqual(
       raised.map(({ document }) => ({ ...document, ...times })),
     );
     // What was told is known again.
@@ -82,8 +67,8 @@ describe('changes that are decided on known documents and written together', () 
 
   test('are decided anew where one of them was changed meanwhile, and none is made twice', async () => {
     const known = await stored();
-    await levels.updateOne({ _id: 'b' }, { $set: { value: -5 }, $inc: { version: 1 } });
-    await levels.updateOne({ _id: 'c' }, { $set: { value: 7 }, $inc: { version: 1 } });
+    await counters.updateOne({ _id: 'b' }, { $set: { value: -5 }, $inc: { version: 1 } });
+    await counters.updateOne({ _id: 'c' }, { $set: { value: 7 }, $inc: { version: 1 } });
     await Promise.all(raiseAll(1, known));
     const after = await stored();
     expect(after).toMatchObject([
@@ -97,10 +82,10 @@ describe('changes that are decided on known documents and written together', () 
 
   test('are refused for one that is gone, and made for the others', async () => {
     const known = await stored();
-    await levels.deleteOne({ _id: 'a' });
+    await counters.deleteOne({ _id: 'a' });
     const [gone, ...others] = await Promise.allSettled(raiseAll(1, known));
     expect(gone).toMatchObject({ status: 'rejected', reason: { code: 'RESOURCE_NOT_FOUND' } });
     expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
-    expect(await levels.countDocuments({ value: 1, version: 2 })).toBe(3);
+    expect(await counters.countDocuments({ value: 1, version: 2 })).toBe(3);
   });
 });

@@ -1,31 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Model, Schema } from 'mongoose';
+import type { Model } from 'mongoose';
 import { PlatformError } from './errors.ts';
-import { type Aggregate, guardedUpdate } from './guarded-update.ts';
+import { guardedUpdate } from './guarded-update.ts';
 import { newId } from './ids.ts';
 import { createLogger } from './logger.ts';
 import { connectMongo, type Mongo } from './mongo.ts';
-import { Outbox, type OutboxEntry, outboxIndex } from './outbox.ts';
+import { Outbox, type OutboxEntry } from './outbox.ts';
 import { metrics } from './telemetry/metrics.ts';
+import { type Counter, counterSchema } from './testing/counter.ts';
 import { testEnvironment } from './testing/environment.ts';
 import { until } from './testing/until.ts';
-
-interface Counter extends Aggregate<OutboxEntry> {
-  value: number;
-}
-
-const schema = new Schema<Counter>(
-  {
-    _id: { type: String, required: true },
-    value: Number,
-    version: Number,
-    updated_at: Date,
-    deleted_at: { type: Date, default: null },
-    outbox: { type: [Schema.Types.Mixed], default: [] } as never,
-  },
-  { versionKey: false },
-);
-schema.index(...outboxIndex);
 
 const log = createLogger('test', 'silent');
 const entry = (time = new Date()): OutboxEntry => ({ id: newId(), time: time.toISOString() });
@@ -38,7 +22,7 @@ describe('an aggregate with an outbox', () => {
 
   beforeAll(async () => {
     mongo = await connectMongo(environment.env.MONGODB_URI ?? '', 'counters', log);
-    counters = mongo.connection.model<Counter>('Counter', schema);
+    counters = mongo.connection.model<Counter>('Counter', counterSchema);
     await counters.createIndexes();
   });
   beforeEach(async () => {
