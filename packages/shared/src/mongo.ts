@@ -1,4 +1,5 @@
 import mongoose, { type Connection, type mongo } from 'mongoose';
+import { watchHeartbeats } from './heartbeats.ts';
 import type { Logger } from './logger.ts';
 import { traceCommands } from './telemetry/database.ts';
 import { recordsSpans } from './telemetry/tracing.ts';
@@ -71,7 +72,8 @@ export function databasePrefix(uri: string): string {
 
 /**
  * Connect to a service's own database, `<prefix>_<name>`. Resolves when connected; afterwards the driver reconnects by
- * itself, and an operation that finds no server fails after 5 s. Indexes are made by migrations alone.
+ * itself, and an operation that finds no server fails after 5 s; should it ever stop looking for one, the process ends by an
+ * uncaught exception. Indexes are made by migrations alone.
  * @param own options that differ from the usual
  */
 export async function connectMongo(
@@ -101,6 +103,7 @@ export async function connectMongo(
   await connection.asPromise();
   if (recordsSpans()) traceCommands(connection.getClient());
   const counts = countConnections(connection);
+  const heartbeats = watchHeartbeats(connection.getClient());
   return {
     connection,
     ping: async () => {
@@ -110,6 +113,7 @@ export async function connectMongo(
     },
     pool: () => ({ active: counts.active, idle: counts.total - counts.active, total: counts.total }),
     [Symbol.asyncDispose]: () => {
+      heartbeats[Symbol.dispose]();
       connection.removeAllListeners('disconnected');
       return connection.close();
     },
