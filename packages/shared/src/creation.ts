@@ -22,7 +22,7 @@ export function idForNew({ creates }: Creating): string {
  * Answer with what the request creates: by what an earlier attempt of it has created, or is creating at the same time, else by
  * creating it.
  * @param find the answer about what has this id, when it is there and the caller's
- * @param make creates it, under the id for new things; fails when it is there already
+ * @param make creates it, under the id for new things; of two at the same time the later fails, or puts its own in the place of the other
  */
 export async function makeOnce<Answer>(
   { creates }: Creating,

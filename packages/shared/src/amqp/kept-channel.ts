@@ -86,7 +86,8 @@ export class KeptChannel implements AsyncDisposable {
   async #keep(): Promise<void> {
     for (;;) {
       await this.#closed;
-      await delay(reopenDelayMs);
+      // Nothing that was given up keeps the process from ending.
+      if (!this.#disposed) await delay(reopenDelayMs);
       if (this.#disposed) return;
       await this.#open().catch((err) => this.#log.warn({ err }, 'broker channel cannot be opened'));
     }
