@@ -74,7 +74,7 @@ describe.each(await isolationsHere())('$name holds', ({ settings, sandboxed, bou
     for (const { output } of [flood, endless]) {
       expect(output.reduce((sum, piece) => sum + piece.content.length, 0)).toBeLessThanOrEqual(1_048_576 + 200);
     }
-    expect(most - before).toBeLessThan(64_000_000);
+    expect(most - before).toBeLessThan(16_000_000);
   });
 
   test('grandchildren that became daemons: they die with the run', async () => {
@@ -153,11 +153,13 @@ describe.each(await isolationsHere())('$name holds', ({ settings, sandboxed, bou
 });
 
 setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
+const collectGarbage: (how: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void =
+  runInNewContext('gc');
 
 /** Memory that this process cannot give back. */
 function heldMemory(): number {
-  collectGarbage();
+  // Buffers of which nobody knows any more outlive a usual collection, and now and then one such as this.
+  for (let n = 0; n < 2; n++) collectGarbage({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
