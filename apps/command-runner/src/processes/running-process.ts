@@ -177,8 +177,8 @@ export class RunningProcess {
     return this.#spec.sandboxed && this.pid !== undefined ? { ...usage, cpu_seconds } : usage;
   }
 
-  #exitCode(code: number | null, signal: NodeJS.Signals | null): number {
-    if (signal) return -constants.signals[signal];
+  #exitCode(code: number | null, signal: number | null): number {
+    if (signal) return -signal;
     const inside = (code ?? 0) - 128;
     return this.#spec.sandboxed && signalNumbers.has(inside) ? -inside : (code ?? 0);
   }

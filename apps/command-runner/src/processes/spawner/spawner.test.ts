@@ -1,5 +1,6 @@
+import { readlinkSync } from 'node:fs';
 import { until } from '@claude-cli/shared/testing/until';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { isAlive } from '../../testing/is-alive.ts';
 import { RunningProcess } from '../running-process.ts';
 import { shellProgram } from '../shell.ts';
@@ -39,12 +40,68 @@ test('processes are started by a program that has no environment, and limits are
   expect(environment).not.toMatch(/PATH|npm_|MONGODB/);
 });
 
-test('what cannot be started says why, and others go on', async () => {
-  expect(await run('true', { cwd: '/no/such/directory' }).ended).toMatchObject({
-    exit_code: 126,
-    error: 'Cannot be started: ENOENT',
+/** As another user, even if it is the same, a process is started by Node. */
+const ways = { libc: {}, Node: { uid: Number(process.getuid?.()) } };
+
+describe.each(Object.entries(ways))('a process that %s starts', (how, user) => {
+  /** What it wrote, and how it ended. */
+  async function runOne(command: string, { cwd = '/tmp', args = [] as string[] } = {}) {
+    const own = { stdout: '', stderr: '' };
+    const running = new RunningProcess(spawner, {
+      ...{ file: '/bin/sh', args: ['-c', command, ...args], cwd, env: { ONE: 'ünö', TWO: '' } },
+      ...{ sandboxed: false, limits: {}, ...user },
+      read: (stream, text) => {
+        own[stream] += text;
+      },
+    });
+    const { exit_code, error } = await running.ended;
+    return { ...own, pid: running.pid, exit_code, error };
+  }
+
+  test('has the environment and directory that were ordered, and leads a session of its own', async () => {
+    const command = 'pwd; echo "$ONE|$TWO"; cut -d" " -f1,5,6 /proc/$$/stat; cat; echo $$ wrote this >&2; exit 7';
+    const { pid, ...ended } = await runOne(command);
+    const stdout = `/tmp\nünö|\n${pid} ${pid} ${pid}\n`;
+    expect(ended).toEqual({ stdout, stderr: `${pid} wrote this\n`, exit_code: 7, error: undefined });
   });
-  expect(await run('exit 3').ended).toMatchObject({ exit_code: 3 });
+
+  test('inherits neither the socket to the runner nor a signal that is blocked or ignored', async () => {
+    const { stdout } = await runOne('grep -E "SigBlk|SigIgn" /proc/self/status; ls -l /proc/self/fd');
+    const [blocked, ignored, ...descriptors] = stdout.split('\n');
+    const usual = (line = '') => BigInt(`0x${line.split('\t')[1]}`) & 0x7fffffffn;
+    expect([usual(blocked), usual(ignored)]).toEqual([0n, 0n]);
+    const socket = readlinkSync(`/proc/${spawner.pid}/fd/3`);
+    expect(socket).toMatch(/^socket:/);
+    expect(descriptors.join('\n')).toContain(' 1 -> ');
+    expect(descriptors.join('\n')).not.toContain(socket);
+  });
+
+  test('says by which signal it ended', async () => {
+    expect((await runOne('kill -9 $$')).exit_code).toBe(-9);
+    // Node takes the end by a signal without a name for a success.
+    if (how === 'libc') expect((await runOne('kill -34 $$')).exit_code).toBe(-34);
+  });
+
+  test('says why it could not be started', async () => {
+    expect(await runOne('true', { cwd: '/no/such/directory' })).toMatchObject({
+      exit_code: 126,
+      error: 'Cannot be started: ENOENT',
+    });
+    expect((await runOne('true\0false')).error).toBe('Cannot be started: ERR_INVALID_ARG_VALUE');
+    expect((await runOne(`: ${'x'.repeat(200_000)}`)).error).toBe('Cannot be started: E2BIG');
+    expect((await runOne('exit 3')).exit_code).toBe(3);
+  });
+
+  test('is given all that the system allows', async () => {
+    const words = Array.from({ length: 10 }, () => 'x'.repeat(100_000));
+    expect((await runOne('echo $# $0$9 | wc -c', { args: words })).stdout).toBe(`${200_000 + '9 \n'.length}\n`);
+  });
+});
+
+(process.platform === 'linux' ? test : test.skip)('libc starts processes here', async () => {
+  await run('readlink /proc/self/fd/1').ended;
+  // What Node starts has a socket there.
+  expect(written).toMatch(/^pipe:/);
 });
 
 test('one that floods, and one of whom nothing is read, hold up no other', async () => {

@@ -35,8 +35,11 @@ export interface Listener {
   /** @param started when, as `startOf` tells it */
   started(pid: number, started: string | undefined): void;
   wrote(pipe: Pipe, chunk: Buffer): void;
-  /** @param tookMs milliseconds that it was there */
-  exited(code: number | null, signal: NodeJS.Signals | null, tookMs: number): void;
+  /**
+   * @param signal number of the one that ended it
+   * @param tookMs milliseconds that it was there
+   */
+  exited(code: number | null, signal: number | null, tookMs: number): void;
   /** Everything that it wrote was told. */
   closed(): void;
   /** It could not be started, or, if it was, can be followed no more. */
@@ -54,7 +57,7 @@ export interface Ordered {
 
 /** What ended in one turn of the spawner, and the processor time of all that has ended, in ticks. */
 export interface Exits {
-  ended: { id: number; code: number | null; signal: NodeJS.Signals | null; tookMs: number }[];
+  ended: { id: number; code: number | null; signal: number | null; tookMs: number }[];
   ticks: number | null;
 }
 
