@@ -87,7 +87,7 @@ export async function untilQueued(api: ApiClient, queue: string, atMost: number,
       const { size, processing } = await queueSize(api, queue);
       return size <= atMost && (atMost > 0 || processing === 0) ? true : undefined;
     },
-    { timeoutMs, intervalMs: 250 },
+    { timeoutMs, intervalMs: 1_000 },
   );
   if (!reached) throw new Error(`more than ${atMost} are queued after ${timeoutMs / 1000} s`);
 }

@@ -18,7 +18,7 @@ type Delivery = NonNullable<Parameters<Parameters<Channel['consume']>[1]>[0]>;
 /** Events that are numbered at once, at most. */
 const batchSize = 200;
 /** How often events are numbered, unless there are many: who watches hears of what keeps coming by so much later. */
-const pace = { everyMs: 10, burst: 10 };
+const pace = { everyMs: 40, burst: 10 };
 /** Pause between storing how far the scopes have come, in milliseconds. */
 const saveMs = 5_000;
 /** How long the broker may take to take a batch over, in milliseconds. */

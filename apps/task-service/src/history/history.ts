@@ -105,7 +105,7 @@ function outcomeOf(event: AnyEvent): Record<string, unknown> {
 /** Entries that are stored together at most. */
 const mostAtOnce = 200;
 /** How often entries are stored, unless there are many. What an event tells waits for its entry meanwhile. */
-const pace = { everyMs: 30, burst: 8 };
+const pace = { everyMs: 100, burst: 8 };
 
 /** Stores the entries of events, of those that come at the same time together; harmless for those that are there already. */
 export class HistoryRecorder {

@@ -10,7 +10,7 @@ import { type Told, toldOf } from './payload.ts';
 /** Events that are matched together at most; twice as many are taken from the queue at once. */
 const most = 200;
 /** How often events are matched, unless there are many: a question costs the same whether one event is asked about or fifty. */
-const pace = { everyMs: 10, burst: 8 };
+const pace = { everyMs: 50, burst: 8 };
 
 /**
  * Take events and make each a delivery per webhook that is to be told of it. An event is acknowledged after its deliveries are
