@@ -37,13 +37,14 @@ export async function cancelManyWaiting(
   return ended.length;
 }
 
-async function closeAll({ executions }: Context, waiting: readonly Execution[], cancel_request: CancelRequest) {
+async function closeAll({ executions, queues }: Context, waiting: readonly Execution[], cancel_request: CancelRequest) {
   const queued = waiting.filter(({ status }) => status === 'queued');
   const updates = queued.map((execution) => ({
     execution,
     update: close(execution, { ...cancelled, cancel_request }),
   }));
   if (updates.length === 0) return [];
+  for (const execution of queued) queues.newlyReady.delete(execution);
   await executions.bulkWrite(
     updates.map(({ execution: { _id, status, generation }, update }) => ({
       updateOne: { filter: { _id, status, generation }, update },

@@ -81,6 +81,7 @@ export async function endExecution(
     return asked ? endExecution(ctx, asked, ending, also) : false;
   }
   ctx.knownRuns.delete(_id);
+  ctx.queues.newlyReady.delete(ended);
   countEnd(ended, goesOn);
   void ctx.executionOutbox.flush(ended);
   if (ended.waiting_for === 'agent_rate_limit') await noteLimit(ctx, execution, ending);

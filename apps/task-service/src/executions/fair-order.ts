@@ -1,5 +1,6 @@
 import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import { Batches, inGroups } from '@claude-cli/shared/batches';
+import { BoundedMap } from '@claude-cli/shared/bounded-map';
 import type { Logger } from '@claude-cli/shared/logger';
 import { ignoreDuplicateKey, isDuplicateKey } from '@claude-cli/shared/mongo';
 import { Recent } from '@claude-cli/shared/recent';
@@ -40,12 +41,20 @@ export interface FairOrder extends AsyncDisposable {
   advance(priority: Priority, place: number): void;
   /** The next place of a project. Those that are wanted at the same time are taken together. */
   take(wanted: Wanted): Promise<number>;
+  /**
+   * The place of what is ready alone: behind the virtual time, whatever came before. It is not stored. What others queue for the
+   * project in the same second may get the same place, and then ids decide.
+   */
+  takeFirst(wanted: Wanted): number;
 }
 
 /** How long a virtual time that was read is used: until when as it is, and until when while it is read anew. */
 const read = { freshMs: 1_000, usableMs: 5_000 };
 /** Advances of so many milliseconds are stored together. */
 const advances = { gatherMs: 200, most: 10_000 };
+
+/** Places that are remembered and not stored. */
+const rememberedPlaces = 10_000;
 
 /** How long the place of an idle project is kept, in seconds: far longer than anything waits. */
 const keptSeconds = 30 * 24 * 3_600;
@@ -93,6 +102,7 @@ export async function openFairOrder(connection: Connection, log: Logger): Promis
     await clocks.bulkWrite(updates, { ordered: false });
     return advanced.map(() => undefined);
   }, advances);
+  const unstored = new BoundedMap<string, number>(rememberedPlaces);
   const taken = new Batches<Wanted, number>(
     (wanted) =>
       inGroups(
@@ -105,7 +115,12 @@ export async function openFairOrder(connection: Connection, log: Logger): Promis
   return {
     clocks,
     places,
-    take: (wanted) => taken.add(wanted),
+    take: ({ _id, now }) => taken.add({ _id, now: Math.max(now, unstored.get(_id) ?? 0) }),
+    takeFirst: ({ _id, now }) => {
+      const place = Math.max(now, unstored.get(_id) ?? 0) + 1;
+      unstored.set(_id, place);
+      return place;
+    },
     virtualTime: async (priority) => Math.max(seen[priority], await recent.get(priority, () => readTime(priority))),
     advance: (priority, place) => {
       if (place <= seen[priority]) return;
@@ -117,8 +132,11 @@ export async function openFairOrder(connection: Connection, log: Logger): Promis
 }
 
 /** Place an execution that becomes ready now. Places that are given and not used leave gaps, which do no harm. */
-export async function nextPlace({ fair }: Context, project_id: string, priority: Priority): Promise<number> {
-  return fair.take({ _id: `${priority} ${project_id}`, now: await fair.virtualTime(priority) });
+export async function nextPlace({ fair, queues }: Context, project_id: string, priority: Priority): Promise<number> {
+  const _id = `${priority} ${project_id}`;
+  const now = await fair.virtualTime(priority);
+  const isAlone = (await queues.sizes.ready(priority)) === 0;
+  return isAlone ? fair.takeFirst({ _id, now }) : fair.take({ _id, now });
 }
 
 /** Somebody who wants the next place of a project in a priority. */

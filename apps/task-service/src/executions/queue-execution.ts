@@ -50,6 +50,7 @@ export async function queueExecution(ctx: Context, task: Task, options: RunOptio
   };
   await ctx.queues.sizes.adding(options.priority, !waiting, () => insert(ctx, execution));
   ctx.knownTasks.set(execution._id, brief(task));
+  if (!waiting) ctx.queues.newlyReady.add(execution);
   const told = ctx.executionOutbox.flush(execution);
   // What it waits for may have ended while it was stored.
   if (waiting) await reconsider(ctx, execution);

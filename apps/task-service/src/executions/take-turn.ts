@@ -40,6 +40,8 @@ type Outcome = Execution | 'next' | 'paused' | 'asked before';
  */
 export async function takeTurn(ctx: Context, question: Question, call: Call): Promise<Execution | undefined> {
   const { priority } = question;
+  const known = await firstOf(ctx, await ctx.queues.newlyReady.all(priority), question, call);
+  if (known !== 'next') return typeof known === 'object' ? known : undefined;
   const seen: string[] = [];
   for (let look = 0; look < looks.most; look++) {
     const { heads, isAll } = await lookAt(ctx, priority, seen);
@@ -79,6 +81,7 @@ async function firstOf(ctx: Context, heads: Head[], question: Question, call: Ca
       if (outcome !== 'next') return outcome;
     } finally {
       ctx.claiming.delete(head._id);
+      ctx.queues.newlyReady.delete(head);
     }
   }
   return 'next';
@@ -130,11 +133,12 @@ async function tryToTake(
     return taken;
   }
   // The slot is the execution's, not the asker's: if another runner was faster, it is in use.
-  const now = await ctx.executions.findById(_id, { status: 1, generation: 1, waiting_for: 1 }).lean();
+  const decisive = { status: 1, generation: 1, waiting_for: 1, cancel_request: 1 } as const;
+  const now = await ctx.executions.findById(_id, decisive).lean();
   if (now?.status !== 'running') await ctx.slotReleases.passOn(head);
   if (taken) return taken;
-  const isFenced = now?.status === 'queued' && now.generation === head.generation && now.waiting_for === 'turn';
-  return isFenced ? 'paused' : 'next';
+  const isInTurn = now?.status === 'queued' && now.generation === head.generation && now.waiting_for === 'turn';
+  return isInTurn && now.cancel_request === null ? 'paused' : 'next';
 }
 
 function holdOn(ctx: Context, { no_agents, no_agents_until, runner_id }: Question): Promise<Date | undefined> {

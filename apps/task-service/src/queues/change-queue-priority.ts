@@ -43,8 +43,9 @@ async function moveTask(ctx: Context, task_id: string, priority: Priority, call:
   }
   if (execution.priority === priority) return;
   await requireRoom(ctx, priority);
-  const { sizes } = ctx.queues;
+  const { sizes, newlyReady } = ctx.queues;
   const isReady = execution.waiting_for === 'turn';
+  newlyReady.delete(execution);
   const moved = await sizes.adding(priority, isReady, () => move(ctx, execution, priority));
   // One that had just left its queue has not come into the other.
   sizes.left(moved ? execution.priority : priority, isReady);

@@ -5,6 +5,7 @@ import { Outbox } from '@claude-cli/shared/outbox';
 import { Recent } from '@claude-cli/shared/recent';
 import type { Connection } from 'mongoose';
 import type { ExecutionModel } from '../executions/execution.ts';
+import { NewlyReady } from './newly-ready.ts';
 import type { Overview } from './overview.ts';
 import { QueueSizes } from './queue-sizes.ts';
 import { openQueueStates, type QueueStateModel } from './queue-state.ts';
@@ -19,6 +20,7 @@ export interface Queues {
   rollups: RollupModel;
   outbox: Outbox<AnyEvent>;
   sizes: QueueSizes;
+  newlyReady: NewlyReady;
   places: ReadyPlaces;
   /** See recentOverview. */
   overviews: Recent<Overview>;
@@ -50,13 +52,15 @@ export async function openQueues(
   const rollups = rollupModel(connection);
   const states = await openQueueStates(connection);
   const sizes = new QueueSizes(executions, limit);
+  const newlyReady = new NewlyReady(sizes);
   return {
     states,
     runners,
     rollups,
     outbox: new Outbox(states.collection, tell, log),
     sizes,
-    places: new ReadyPlaces(executions, sizes, limit),
+    newlyReady,
+    places: new ReadyPlaces(executions, newlyReady, limit),
     overviews: new Recent({ freshMs: fresh.overview, usableMs: fresh.overview, max: 1 }),
     forecasts: new Recent({ freshMs: fresh.forecast, usableMs: usableForecastMs, max: 1 }),
     finished: new Recent({ freshMs: fresh.finished, usableMs: fresh.finished, max: 1 }),

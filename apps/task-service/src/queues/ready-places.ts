@@ -2,7 +2,7 @@ import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { Recent } from '@claude-cli/shared/recent';
 import type { QueryFilter } from 'mongoose';
 import { driverOf, type Execution, type ExecutionModel, rankOf } from '../executions/execution.ts';
-import type { QueueSizes } from './queue-sizes.ts';
+import type { NewlyReady } from './newly-ready.ts';
 
 /** Up to so many that are ahead are counted each time; more are estimated. */
 const countedAhead = 200;
@@ -12,21 +12,21 @@ const read = { freshMs: 2_000, usableMs: 10_000 };
 /** Where executions stand among the ready ones of their priority, for a bounded cost however many there are. */
 export class ReadyPlaces {
   readonly #executions: ExecutionModel;
-  readonly #sizes: QueueSizes;
+  readonly #newlyReady: NewlyReady;
   readonly #most: number;
   readonly #recent = new Recent<Float64Array>({ ...read, max: 3 });
 
   /** @param most places that are read */
-  constructor(executions: ExecutionModel, sizes: QueueSizes, most: number) {
+  constructor(executions: ExecutionModel, newlyReady: NewlyReady, most: number) {
     this.#executions = executions;
-    this.#sizes = sizes;
+    this.#newlyReady = newlyReady;
     this.#most = most;
   }
 
   /** How many of its priority are before it: exact where it is few, else as it was some seconds ago. */
   async ahead({ priority, fair_at, _id }: Pick<Execution, 'priority' | 'fair_at' | '_id'>): Promise<number> {
-    // It is itself one of them.
-    if ((await this.#sizes.ready(priority)) <= 1) return 0;
+    const known = (await this.#newlyReady.all(priority)).findIndex((head) => head._id === _id);
+    if (known >= 0) return known;
     const ready = { status: 'queued' as const, rank: rankOf(priority), waiting_for: 'turn' as const };
     // Apart, so that each is answered by the bounds of an index alone: nothing but keys is read.
     const earlier: QueryFilter<Execution>[] =
