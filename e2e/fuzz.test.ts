@@ -97,14 +97,16 @@ function requestsOf({ path, parameters, body }: Operation): fc.Arbitrary<{ url: 
       body: body ? arbitraries.of(body) : fc.constant(undefined),
     })
     .map(({ inPath, query, body }) => {
-      const filled = path.replaceAll(
-        /\{(\w+)\}/g,
-        (_, name) => encodeURIComponent(textOf((inPath as Schema)[name])) || '%20',
-      );
+      const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => segmentOf(textOf((inPath as Schema)[name])));
       const pairs = Object.entries(query as Schema).map(([name, value]): [string, string] => [name, textOf(value)]);
       const text = new URLSearchParams(pairs);
       return { url: `${filled}?${text}`, body };
     });
+}
+
+/** A value as a segment of a path; a blank in place of those that every client takes out of an address before it is sent. */
+function segmentOf(value: string): string {
+  return ['', '.', '..'].includes(value) ? '%20' : encodeURIComponent(value);
 }
 
 function textOf(value: unknown): string {
