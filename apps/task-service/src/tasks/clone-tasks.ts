@@ -34,8 +34,12 @@ export async function cloneTasks(
       max_tasks: maxTasks,
     });
   }
-  // A millisecond apart and none ahead of time, the copies are listed in the order of their originals.
-  const copy = new Copy(to_project_id, call.caller.user_id, Date.now() - total);
+  // A millisecond apart and none ahead of time, the copies are listed in the order of their originals, also where a call goes on.
+  const begun = await ctx.tasks
+    .findOne({ project_id: to_project_id }, { created_at: 1 })
+    .sort({ created_at: 1 })
+    .lean();
+  const copy = new Copy(to_project_id, call.caller.user_id, begun?.created_at.getTime() ?? Date.now() - total);
   let batch: Task[] = [];
   for await (const task of ctx.tasks.find(present).sort({ created_at: 1, _id: 1 }).lean().cursor({ batchSize })) {
     batch.push(task);
