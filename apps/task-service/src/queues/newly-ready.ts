@@ -34,8 +34,9 @@ export class NewlyReady {
   /** All that is ready of a priority, in turn; none where there may be more. */
   async all(priority: Priority): Promise<Head[]> {
     const since = Date.now() - kept.forMs;
-    const heads = [...(this.#heads.get(priority)?.values() ?? [])];
-    for (const head of heads) if (head.queued_at.getTime() < since) this.delete(head);
+    const remembered = [...(this.#heads.get(priority)?.values() ?? [])];
+    const heads = remembered.filter(({ queued_at }) => queued_at.getTime() >= since);
+    for (const head of remembered) if (!heads.includes(head)) this.delete(head);
     if (heads.length === 0 || (await this.#sizes.ready(priority)) !== heads.length) return [];
     return heads.sort((a, b) => Number(a.fair_at) - Number(b.fair_at) || (a._id < b._id ? -1 : 1));
   }

@@ -36,7 +36,7 @@ export async function cloneTasks(
   }
   // A millisecond apart and none ahead of time, the copies are listed in the order of their originals, also where a call goes on.
   const begun = await ctx.tasks
-    .findOne({ project_id: to_project_id }, { created_at: 1 })
+    .findOne({ project_id: to_project_id, deleted_at: null }, { created_at: 1 })
     .sort({ created_at: 1 })
     .lean();
   const copy = new Copy(to_project_id, call.caller.user_id, begun?.created_at.getTime() ?? Date.now() - total);

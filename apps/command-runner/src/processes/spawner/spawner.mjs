@@ -1,6 +1,6 @@
 // Starts the processes of a runner, which tells it by a socket what to start and hears from it what they write and how they
-// end. A program of its own because starting a process takes the longer the more memory the parent has written to, and
-// because then no secret of the runner is in the parent of commands. Therefore it is plain JavaScript and loads next to nothing:
+// end. A program of its own because then no secret of the runner is in the parent of commands, and because a process that Node
+// starts takes the longer the more memory its parent has written to. Therefore it is plain JavaScript and loads next to nothing:
 // to strip types Node would load a compiler.
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -22,6 +22,9 @@ let ended = [];
 /** The runner reads slower than is written. */
 let congested = false;
 
+// They are meant for the runner, which ends us when it has ended what runs.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});
+
 const startLightly = await posixSpawn();
 const runner = new Socket({ fd: runnerDescriptor, readable: true, writable: true });
 const reader = new FrameReader();
@@ -34,8 +37,6 @@ runner.on('drain', () => {
   congested = false;
   for (const id of pipesOf.keys()) flow(id);
 });
-// They are meant for the runner, which ends us when it has ended what runs.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});
 
 /** @param {Buffer[]} parts */
 function tell(parts) {
