@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
-import { RpcChannel } from '@claude-cli/shared/grpc/client';
-import { testTrust } from '@claude-cli/shared/testing/trust';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { readAllStats } from '../processes/proc-stat.ts';
@@ -36,7 +35,7 @@ async function startVictim(settings: Record<string, string> = {}): Promise<numbe
 }
 
 test('what a killed runner left running is killed by the next, and its records are closed', async () => {
-  const channel = new RpcChannel(`127.0.0.1:${await startVictim()}`, testTrust);
+  const channel = testChannel(await startVictim());
   const commands = channel.client(CommandServiceService);
   const ann = as('ann');
   const request = { command: 'setsid sleep 61 & echo $!; sleep 62', environment: {} };
@@ -70,7 +69,7 @@ test('what a killed runner left running is killed by the next, and its records a
 
 for (const { name, settings } of (await isolationsHere()).filter(({ sandboxed }) => sandboxed)) {
   test(`in ${name} nothing outlives a killed runner, and a run that is cancelled from elsewhere ends`, async () => {
-    const channel = new RpcChannel(`127.0.0.1:${await startVictim(settings)}`, testTrust);
+    const channel = testChannel(await startVictim(settings));
     const commands = channel.client(CommandServiceService);
     const marker = uniqueSeconds();
     const command = `setsid sleep ${marker}.1 & (sleep ${marker}.2 &); sleep ${marker}.3`;

@@ -2,8 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CommandServiceService } from '@claude-cli/proto/platform/v1/commands';
-import { RpcChannel } from '@claude-cli/shared/grpc/client';
-import { testTrust } from '@claude-cli/shared/testing/trust';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { writtenBy } from '../testing/command-line.ts';
@@ -38,7 +37,7 @@ test('a runner of its own process works by its environment, and nobody can read 
   // SIGUSR1 must not open a debugger to whoever may send it.
   expect(readFileSync(`/proc/${runner.pid}/cmdline`, 'utf8')).toContain('--disable-sigusr1');
 
-  const channel = new RpcChannel(`127.0.0.1:${port}`, testTrust);
+  const channel = testChannel(port);
   const commands = channel.client(CommandServiceService);
   // The parent of a command is the spawner, which has no environment at all.
   const both = (file: string) => `/proc/$PPID/${file} /proc/${runner.pid}/${file}`;

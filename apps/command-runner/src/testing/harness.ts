@@ -7,14 +7,14 @@ import { Bus } from '@claude-cli/shared/amqp/bus';
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { type Caller, permissionsOf, type Role } from '@claude-cli/shared/caller';
 import type { AnyEvent } from '@claude-cli/shared/events';
-import { RpcChannel, type RpcClient } from '@claude-cli/shared/grpc/client';
+import type { RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { newId } from '@claude-cli/shared/ids';
 import { createLogger } from '@claude-cli/shared/logger';
 import { type RunningService, startService } from '@claude-cli/shared/service/service';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { testEnvironment } from '@claude-cli/shared/testing/environment';
 import { migrated } from '@claude-cli/shared/testing/migrated';
-import { testTrust } from '@claude-cli/shared/testing/trust';
 import { until } from '@claude-cli/shared/testing/until';
 import type { Context } from '../context.ts';
 import { database } from '../database.ts';
@@ -74,7 +74,7 @@ export class Harness implements AsyncDisposable {
   /** Start a runner; it is stopped with the harness unless the test stops it. */
   async runner(overrides: Record<string, string> = {}): Promise<TestRunner> {
     const service = await startService(commandRunner, { ...this.env, ...overrides });
-    const channel = new RpcChannel(`127.0.0.1:${service.grpcPort}`, testTrust);
+    const channel = testChannel(service.grpcPort);
     const stop = async () => {
       if (!this.#runners.delete(stop)) return;
       channel.close();

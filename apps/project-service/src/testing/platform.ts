@@ -7,12 +7,13 @@ import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
 import { SessionServiceService } from '@claude-cli/proto/platform/v1/sessions';
 import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
 import { anonymous, permissionsOf, type Role } from '@claude-cli/shared/caller';
-import { RpcChannel, type RpcClient } from '@claude-cli/shared/grpc/client';
+import type { RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { startGrpcServer } from '@claude-cli/shared/grpc/server';
 import { newId } from '@claude-cli/shared/ids';
 import { createLogger } from '@claude-cli/shared/logger';
 import { startService } from '@claude-cli/shared/service/service';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { testEnvironment } from '@claude-cli/shared/testing/environment';
 import { migrated } from '@claude-cli/shared/testing/migrated';
 import { testTrust } from '@claude-cli/shared/testing/trust';
@@ -68,7 +69,7 @@ export async function startTestPlatform(): Promise<TestPlatform> {
   const service = stack.use(
     await startService(projectService, { ...env, TASK_SERVICE_ADDRESS: `127.0.0.1:${taskService.port}` }),
   );
-  const channel = new RpcChannel(`127.0.0.1:${service.grpcPort}`, testTrust);
+  const channel = testChannel(service.grpcPort);
   stack.defer(() => channel.close());
   const auth = channel.client(AuthServiceService);
   const visitor = { caller: anonymous, requestId: newId() };

@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { DiagnosticsServiceService } from '@claude-cli/proto/platform/v1/system';
 import { serviceCaller } from '@claude-cli/shared/caller';
-import { RpcChannel } from '@claude-cli/shared/grpc/client';
-import { testTrust } from '@claude-cli/shared/testing/trust';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from '../testing/client.ts';
@@ -17,7 +16,7 @@ afterAll(() => platform[Symbol.asyncDispose]());
 
 test('the diagnosis tells how many are connected and how quickly they answer', async () => {
   const client = await platform.signIn(platform.user());
-  const channel = new RpcChannel(`127.0.0.1:${platform.service.grpcPort}`, testTrust);
+  const channel = testChannel(platform.service.grpcPort);
   const origin = { caller: serviceCaller('test'), requestId: 'test' };
   const diagnose = () => channel.client(DiagnosticsServiceService).diagnose({}, origin);
   await until('a latency to be measured', () => platform.service.ctx.connections.meanLatency !== 0);

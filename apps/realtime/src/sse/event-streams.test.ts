@@ -1,8 +1,8 @@
 import { LiveServiceService } from '@claude-cli/proto/platform/v1/live';
 import { permissionsOf } from '@claude-cli/shared/caller';
-import { RpcChannel } from '@claude-cli/shared/grpc/client';
+import type { RpcChannel } from '@claude-cli/shared/grpc/client';
 import { newId } from '@claude-cli/shared/ids';
-import { testTrust } from '@claude-cli/shared/testing/trust';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Platform, type User } from '../testing/platform.ts';
@@ -12,7 +12,7 @@ let channel: RpcChannel;
 let user: User;
 beforeAll(async () => {
   platform = await Platform.start();
-  channel = new RpcChannel(`127.0.0.1:${platform.service.grpcPort}`, testTrust);
+  channel = testChannel(platform.service.grpcPort);
   user = platform.user();
 });
 afterAll(async () => {

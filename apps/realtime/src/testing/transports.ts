@@ -2,9 +2,8 @@ import { LiveServiceService } from '@claude-cli/proto/platform/v1/live';
 import type { QueueName_Name } from '@claude-cli/proto/platform/v1/queues';
 import { type Caller, permissionsOf } from '@claude-cli/shared/caller';
 import { PlatformError } from '@claude-cli/shared/errors';
-import { RpcChannel } from '@claude-cli/shared/grpc/client';
 import { newId } from '@claude-cli/shared/ids';
-import { testTrust } from '@claude-cli/shared/testing/trust';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { io } from 'socket.io-client';
 import { errorMessage } from '../messages/encoded.ts';
 import type { Client, Received } from './client.ts';
@@ -159,7 +158,7 @@ const socketIo: TalkingTransport = {
 const sse: Transport = {
   name: 'server-sent events',
   async listen(_platform, user, { since, ...wish }, { replica = _platform.service, expiresIn = 3600 } = {}) {
-    const channel = new RpcChannel(`127.0.0.1:${replica.grpcPort}`, testTrust);
+    const channel = testChannel(replica.grpcPort);
     const caller: Caller = {
       user_id: user.id,
       role: 'developer',

@@ -8,14 +8,14 @@ import { QueueServiceService } from '@claude-cli/proto/platform/v1/queues';
 import { TaskServiceService } from '@claude-cli/proto/platform/v1/tasks';
 import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
 import { anonymous, permissionsOf, type Role, serviceCaller } from '@claude-cli/shared/caller';
-import { RpcChannel, type RpcClient } from '@claude-cli/shared/grpc/client';
+import type { RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { newId } from '@claude-cli/shared/ids';
 import { startService } from '@claude-cli/shared/service/service';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { testEnvironment } from '@claude-cli/shared/testing/environment';
 import { freePort } from '@claude-cli/shared/testing/free-port';
 import { migrated } from '@claude-cli/shared/testing/migrated';
-import { testTrust } from '@claude-cli/shared/testing/trust';
 import type { Context } from '../context.ts';
 import { database } from '../database.ts';
 import { taskService } from '../service.ts';
@@ -56,8 +56,8 @@ export async function startTestPlatform(
   const projects = stack.use(await startService(projectService, { ...env, TASK_SERVICE_ADDRESS: addressOf(taskPort) }));
   const taskEnv = { ...env, GRPC_PORT: String(taskPort), PROJECT_SERVICE_ADDRESS: addressOf(projects.grpcPort) };
   const tasks = stack.use(await startService(service, taskEnv));
-  const projectChannel = new RpcChannel(addressOf(projects.grpcPort), testTrust);
-  const taskChannel = new RpcChannel(addressOf(taskPort), testTrust);
+  const projectChannel = testChannel(projects.grpcPort);
+  const taskChannel = testChannel(taskPort);
   stack.defer(() => {
     projectChannel.close();
     taskChannel.close();

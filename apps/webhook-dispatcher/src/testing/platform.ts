@@ -4,13 +4,13 @@ import { ProjectServiceService } from '@claude-cli/proto/platform/v1/projects';
 import { UserServiceService } from '@claude-cli/proto/platform/v1/users';
 import { WebhookServiceService } from '@claude-cli/proto/platform/v1/webhooks';
 import { permissionsOf, type Role } from '@claude-cli/shared/caller';
-import { RpcChannel, type RpcClient } from '@claude-cli/shared/grpc/client';
+import type { RpcClient } from '@claude-cli/shared/grpc/client';
 import type { Origin } from '@claude-cli/shared/grpc/interceptor';
 import { newId } from '@claude-cli/shared/ids';
 import { startService } from '@claude-cli/shared/service/service';
+import { testChannel } from '@claude-cli/shared/testing/channel';
 import { testEnvironment } from '@claude-cli/shared/testing/environment';
 import { migrated } from '@claude-cli/shared/testing/migrated';
-import { testTrust } from '@claude-cli/shared/testing/trust';
 import type { Context } from '../context.ts';
 import { database } from '../database.ts';
 import { webhookDispatcher } from '../service.ts';
@@ -44,8 +44,8 @@ export async function startTestPlatform(settings: Record<string, string> = {}): 
   const address = (port: number) => `127.0.0.1:${port}`;
   const env = { ...common, PROJECT_SERVICE_ADDRESS: address(projects.grpcPort) };
   const dispatcher = stack.use(await startService(webhookDispatcher, env));
-  const projectChannel = new RpcChannel(address(projects.grpcPort), testTrust);
-  const webhookChannel = new RpcChannel(address(dispatcher.grpcPort), testTrust);
+  const projectChannel = testChannel(projects.grpcPort);
+  const webhookChannel = testChannel(dispatcher.grpcPort);
   stack.defer(() => {
     projectChannel.close();
     webhookChannel.close();

@@ -9,7 +9,7 @@ import { openStream } from './open-stream.ts';
 import { maxMessageBytes } from './server.ts';
 import { channelCredentials, type Trust } from './trust.ts';
 
-/** How long a call may take when neither the call nor its origin says. */
+/** How long a call may take when neither the call, its origin nor its channel says. */
 const defaultDeadlineMs = 5_000;
 
 /** Longest pause between attempts to connect to a service that is away, in milliseconds. */
@@ -39,10 +39,15 @@ export interface CallOptions {
 export class RpcChannel {
   readonly #client: Client;
   readonly #trust: Trust;
+  readonly #deadlineMs: number;
 
-  /** @param address host:port, or several of IPv4, comma-separated; among several, and those of a DNS name, calls go round robin */
-  constructor(address: string, trust: Trust) {
+  /**
+   * @param address host:port, or several of IPv4, comma-separated; among several, and those of a DNS name, calls go round robin
+   * @param deadlineMs milliseconds that a call may take when neither it nor its origin says
+   */
+  constructor(address: string, trust: Trust, deadlineMs = defaultDeadlineMs) {
     this.#trust = trust;
+    this.#deadlineMs = deadlineMs;
     this.#client = new Client(targetOf(address), channelCredentials(trust), {
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': maxMessageBytes,
@@ -60,7 +65,7 @@ export class RpcChannel {
       const pauses = isRead(method.path) ? retryPausesMs : [];
       const run = intercept([traceClientRpc, measureClientRpc], (rpc) => this.#attempt(method, rpc, pauses));
       const call = (request: unknown, origin: Origin, options?: CallOptions) =>
-        run({ path: method.path, request, origin: { ...origin, deadline: earliest(origin.deadline, options) } });
+        run({ path: method.path, request, origin: { ...origin, deadline: this.#earliest(origin.deadline, options) } });
       return [name, call] as const;
     });
     return Object.fromEntries(methods) as unknown as RpcClient<Definition>;
@@ -69,6 +74,11 @@ export class RpcChannel {
   /** Close the connection; calls in flight fail. */
   close(): void {
     this.#client.close();
+  }
+
+  #earliest(inherited: Date | undefined, options: CallOptions | undefined): Date {
+    const own = Date.now() + (options?.deadlineMs ?? this.#deadlineMs);
+    return new Date(inherited ? Math.min(own, inherited.getTime()) : own);
   }
 
   async #attempt(method: RpcDefinition[string], rpc: Rpc, pauses: readonly number[]): Promise<unknown> {
@@ -86,7 +96,7 @@ export class RpcChannel {
   #send(method: RpcDefinition[string], { path, request, origin }: Rpc): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (origin.signal?.aborted) return reject(new PlatformError('UPSTREAM_ERROR', 'The caller has gone'));
-      const deadline = origin.deadline?.getTime() ?? Date.now() + defaultDeadlineMs;
+      const deadline = origin.deadline?.getTime() ?? Date.now() + this.#deadlineMs;
       const bytes = method.requestSerialize(request);
       const call = this.#client.makeUnaryRequest(
         path,
@@ -103,7 +113,7 @@ export class RpcChannel {
 
   async #open(method: RpcDefinition[string], rpc: Rpc): Promise<AsyncIterable<unknown>> {
     const { path, request, origin } = rpc;
-    const until = origin.deadline?.getTime() ?? Date.now() + defaultDeadlineMs;
+    const until = origin.deadline?.getTime() ?? Date.now() + this.#deadlineMs;
     const bytes = method.requestSerialize(request);
     const metadata = originToMetadata(origin, { path, request: bytes, until }, this.#trust.signatures);
     const call = this.#client.makeServerStreamRequest(path, asItIs, method.responseDeserialize, bytes, metadata);
@@ -124,11 +134,6 @@ function targetOf(address: string): string {
 /** Reads by name change nothing, so sending one twice is harmless. */
 function isRead(path: string): boolean {
   return /\/(Get|List|Check|Diagnose|Stream)[A-Za-z]*$/.test(path);
-}
-
-function earliest(inherited: Date | undefined, options: CallOptions | undefined): Date {
-  const own = Date.now() + (options?.deadlineMs ?? defaultDeadlineMs);
-  return new Date(inherited ? Math.min(own, inherited.getTime()) : own);
 }
 
 /** Nobody answered; a service of ours that answers UNAVAILABLE says why. A connection that broke off comes as INTERNAL. */
