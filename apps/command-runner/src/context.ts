@@ -59,6 +59,8 @@ export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
   /** Keeps agent work away while the account's limit is reached. */
   agentHold: AgentHold;
   executions: RpcClient<typeof ExecutionServiceService>;
+  /** The same, by one replica: where free slots wait, there their waits are ended. */
+  waits: RpcClient<typeof ExecutionServiceService>;
 }
 
 /** Build the context. */
@@ -93,5 +95,6 @@ export async function openContext(base: BaseContext<(typeof runnerSettings)[numb
     agentHold: new AgentHold(),
     access: new ProjectAccessCache(resources.channel('project-service')),
     executions: resources.channel('task-service').client(ExecutionServiceService),
+    waits: resources.stickyChannel('task-service').client(ExecutionServiceService),
   };
 }

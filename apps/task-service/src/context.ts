@@ -31,6 +31,7 @@ import { wakeRefused } from './executions/project-limit.ts';
 import { SlotReleases } from './executions/slot-releases.ts';
 import { openSlotTakes, type SlotModel, type SlotTakes, slotModel } from './executions/slots.ts';
 import { tell } from './executions/tell.ts';
+import { Vacancies } from './executions/vacancies.ts';
 import { type HistoryModel, HistoryRecorder, historyModel } from './history/history.ts';
 import { type UsageModel, usageModel } from './limits/project-usage.ts';
 import { openQueues, type Queues } from './queues/queues.ts';
@@ -67,6 +68,8 @@ export interface Context {
   /** Executions on which claims of this process decide now. */
   claiming: Set<string>;
   claims: ClaimReads;
+  /** Slots of runners that wait at this replica. */
+  vacancies: Vacancies;
   /** Tasks by the execution that is queued or runs, as this process saw them last: perhaps no longer so. */
   knownTasks: BoundedMap<string, BriefTask>;
   /** Runs that this process granted, by their executions: perhaps no longer so. */
@@ -128,6 +131,7 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     agentHolds,
     claiming: new Set(),
     claims: openClaimReads(executions, queues.states, tasks),
+    vacancies: new Vacancies(),
     knownTasks: new BoundedMap(known.tasks),
     knownRuns: new BoundedMap(known.runs),
     usage,

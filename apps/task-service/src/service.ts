@@ -14,6 +14,7 @@ import { boundDeadLetters, dropOutdatedDeadLetters } from './dead-letters/bound-
 import { keepDeadLetters } from './dead-letters/keep-dead-letters.ts';
 import { listDeadLetters } from './dead-letters/list-dead-letters.ts';
 import { replayDeadLetters } from './dead-letters/replay-dead-letters.ts';
+import { awaitExecutions, endAwaiting } from './executions/await-executions.ts';
 import { cancelTask } from './executions/cancel-task.ts';
 import { claimExecution } from './executions/claim-execution.ts';
 import { dropOutdatedExecutions } from './executions/drop-outdated-executions.ts';
@@ -96,7 +97,7 @@ export const taskService: Service<(typeof settingNames)[number], Context> = {
       getUserTaskStatistics,
     }),
     serve(AnalyticsServiceService, { getProjectAnalytics }),
-    serve(ExecutionServiceService, { claimExecution, renewLease, reportRunner }),
+    serve(ExecutionServiceService, { claimExecution, awaitExecutions, endAwaiting, renewLease, reportRunner }),
     serve(QueueServiceService, {
       getQueueStatus,
       pauseQueue,

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import { Batches } from '@claude-cli/shared/batches';
 import { serviceCaller } from '@claude-cli/shared/caller';
@@ -9,23 +8,23 @@ import type { Context } from '../context.ts';
 import { tryFor } from '../retry.ts';
 import type { Lease } from './lease.ts';
 
-/** What is to be run, and until when it is ours, by performance.now(); undefined when there is nothing. */
-export type Claim = Lease | undefined;
-
-/** What came of a question: where there is nothing, by performance.now(), from when on that is certain. */
-interface Answer {
-  claim_id: string;
-  claim: Claim;
+/** The answer to a question. */
+export interface Answer {
+  /** What is to be run, and until when it is ours, by performance.now(); undefined when there is nothing. */
+  lease: Lease | undefined;
+  /** It was granted before this asking: nothing was taken because of it. */
+  grantedBefore: boolean;
+  /** By performance.now(), from when on "nothing" is certain; 0: it is. */
   certainFrom: number;
 }
 
 /** How long one question is asked again and again: its answer may have been lost, and with it an execution for a lease. */
 const patience = { totalMs: 60_000, attemptMs: 5_000 };
 /**
- * After an attempt that failed, for how long "none" is no answer yet, and how often it is asked meanwhile, in milliseconds: that
- * attempt may still be at work, and take an execution that nobody would know to be his.
+ * After an attempt that failed, for how long "none" is no answer yet, in milliseconds: that attempt may still be at work, and take
+ * an execution that nobody would know to be ours.
  */
-const doubt = { forMs: 10_000, everyMs: 500 };
+export const doubtMs = 10_000;
 /** Questions of one call at most. */
 const most = 50;
 /** How often calls begin while more slots are at work than ask for something: those that become free meanwhile ask together. */
@@ -41,22 +40,13 @@ export function ownOrigin(): Origin {
  * Where runs are short and many, slots wait a moment for each other, but never half of those that are taken.
  */
 export class Claims {
-  readonly #ctx: Context;
-  readonly #stop: AbortSignal;
-  readonly #byPriority: ReadonlyMap<Priority, Batches<undefined, Answer>>;
+  readonly #byPriority: ReadonlyMap<Priority, Batches<string, Answer>>;
 
   /** @param stop ends the asking */
   constructor(ctx: Context, stop: AbortSignal) {
-    this.#ctx = ctx;
-    this.#stop = stop;
     const isEnough = (count: number) => count >= ctx.executionSlots.taken / 2;
-    const claimsOf = (priority: Priority) => {
-      const claim = (wanted: readonly undefined[]) => {
-        const claim_ids = wanted.map(() => newId());
-        return claimMany(ctx, priority, claim_ids, stop);
-      };
-      return new Batches<undefined, Answer>(claim, { most, pace, isEnough });
-    };
+    const claimsOf = (priority: Priority) =>
+      new Batches<string, Answer>((claim_ids) => claimMany(ctx, priority, claim_ids, stop), { most, pace, isEnough });
     this.#byPriority = new Map(priorities.map((priority) => [priority, claimsOf(priority)]));
   }
 
@@ -64,37 +54,27 @@ export class Claims {
    * The execution whose turn it is. What may not run now is announced again by task-service, so nothing needs to be kept.
    * Rejects when task-service does not answer.
    */
-  async next(priority: Priority): Promise<Claim> {
-    let answer = await this.#byPriority.get(priority)?.add(undefined);
-    while (answer && !answer.claim && performance.now() < answer.certainFrom && !this.#stop.aborted) {
-      await setTimeout(doubt.everyMs, undefined, { signal: this.#stop }).catch(() => {});
-      [answer] = await claimMany(this.#ctx, priority, [answer.claim_id], this.#stop, answer.certainFrom);
-    }
-    return answer?.claim;
+  async next(priority: Priority, claim_id: string): Promise<Answer> {
+    const claims = this.#byPriority.get(priority);
+    if (!claims) throw new Error(`no priority: ${priority}`);
+    return claims.add(claim_id);
   }
 }
 
-/** @param knownFrom when "none" is certain as far as earlier attempts are concerned */
-function claimMany(
-  ctx: Context,
-  priority: Priority,
-  claim_ids: string[],
-  stop: AbortSignal,
-  knownFrom = 0,
-): Promise<Answer[]> {
+function claimMany(ctx: Context, priority: Priority, claim_ids: string[], stop: AbortSignal): Promise<Answer[]> {
   let attempts = 0;
-  let certainFrom = knownFrom;
+  let certainFrom = 0;
   const attempt = () => {
-    if (attempts++ > 0) certainFrom = performance.now() + doubt.forMs;
+    if (attempts++ > 0) certainFrom = performance.now() + doubtMs;
     return ask(ctx, priority, claim_ids);
   };
   return inSpan('claim execution', { root: true, kind: 'consumer' }, async () => {
-    const claims = await tryFor(patience, attempt, stop);
-    return claim_ids.map((claim_id, place) => ({ claim_id, claim: claims[place], certainFrom }));
+    const answers = await tryFor(patience, attempt, stop);
+    return answers.map((answer) => ({ ...answer, certainFrom }));
   });
 }
 
-async function ask(ctx: Context, priority: Priority, claim_ids: string[]): Promise<Claim[]> {
+async function ask(ctx: Context, priority: Priority, claim_ids: string[]): Promise<Omit<Answer, 'certainFrom'>[]> {
   // The lease is counted from before the call: by our clock it ends no later than by the clock of task-service.
   const asked = performance.now();
   const held = ctx.agentHold.until;
@@ -107,15 +87,15 @@ async function ask(ctx: Context, priority: Priority, claim_ids: string[]): Promi
     no_agents: held !== undefined,
     no_agents_until: held?.toISOString(),
   };
-  const { verdict, job, more } = await ctx.executions.claimExecution(request, ownOrigin());
-  const answers = new Map([{ claim_id, verdict, job }, ...more].map((answer) => [answer.claim_id, answer]));
-  return Promise.all(
-    claim_ids.map(async (id) => {
-      const answer = answers.get(id);
-      // An earlier version hears the first question alone.
-      if (!answer) return (await ask(ctx, priority, [id]))[0];
-      const isGranted = answer.verdict === 'granted' && answer.job;
-      return isGranted ? { job: isGranted, leaseUntil: asked + isGranted.lease_ms, ...traced() } : undefined;
-    }),
-  );
+  const { more, ...first } = await ctx.executions.claimExecution(request, ownOrigin());
+  const answers = new Map([{ claim_id, ...first }, ...more].map((answer) => [answer.claim_id, answer]));
+  const each = claim_ids.map(async (id) => {
+    const answer = answers.get(id);
+    // An earlier version hears the first question alone.
+    if (!answer) return ask(ctx, priority, [id]);
+    const job = answer.verdict === 'granted' ? answer.job : undefined;
+    const lease = job && { job, leaseUntil: asked + job.lease_ms, ...traced() };
+    return [{ lease, grantedBefore: answer.granted_before }];
+  });
+  return (await Promise.all(each)).flat();
 }

@@ -86,7 +86,6 @@ describe('an execution', () => {
     const job = await harness.execute('true');
     await harness.finished(job.execution_id);
     await until('all were asked for', () => harness.standIn.claims.length === 4);
-    expect(new Set(harness.standIn.claims.map((claim) => claim.claim_id)).size).toBe(4);
     await until('the queue is empty', async () => (await harness.queue('normal')).messageCount === 0);
     expect(harness.events.filter((event) => event.type === 'execution.finished')).toHaveLength(1);
   });
@@ -106,8 +105,8 @@ describe('an execution', () => {
     harness.standIn.lostAnswers = 2;
     const job = await harness.execute('true');
     await harness.finished(job.execution_id);
-    expect(harness.standIn.claims).toHaveLength(3);
-    expect(new Set(harness.standIn.claims.map((claim) => claim.claim_id)).size).toBe(1);
+    const claim_ids = harness.standIn.claims.map(({ claim_id }) => claim_id);
+    expect(new Set(claim_ids.slice(0, 3)).size).toBe(1);
     expect(harness.standIn.granted).toEqual([{ priority: 'normal', execution_id: job.execution_id }]);
   });
 
@@ -117,8 +116,12 @@ describe('an execution', () => {
     harness.standIn.overtaken = 2;
     const job = await harness.execute('true');
     await harness.finished(job.execution_id);
-    expect(harness.standIn.claims).toHaveLength(4);
-    expect(new Set(harness.standIn.claims.map((claim) => claim.claim_id)).size).toBe(1);
+    // The attempt that was lost, the one that came before it, and looks at what was granted meanwhile.
+    const [{ claim_id = '' } = {}, ...others] = harness.standIn.claims;
+    expect(others).toMatchObject([{ claim_id }]);
+    expect(
+      harness.standIn.waits.filter(({ maybe_granted }) => maybe_granted).map(({ claim_ids }) => claim_ids),
+    ).toEqual([[claim_id], [claim_id]]);
   });
 
   test.each([false, true])(

@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { declareTopology, type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
-import { Claims } from './claim.ts';
+import { Claims, doubtMs } from './claim.ts';
+import type { Lease } from './lease.ts';
 import { runExecution } from './run-execution.ts';
+import { Vacancies, type Vacancy } from './vacancies.ts';
 import { WeightedOrder } from './weighted-order.ts';
 
 type Channel = NonNullable<KeptChannel['current']>;
@@ -12,7 +14,7 @@ type Delivery = Parameters<Channel['ack']>[0];
 /** Pauses before a token whose claim failed is given back, in milliseconds. */
 const retry = { firstMs: 100, mostMs: 5_000 };
 
-/** For how much of the grace period questions that are not answered are asked on when it stops: they may have been granted. */
+/** For how much of the grace period questions that were not answered are asked on when it stops: they may have been granted. */
 const lastAnswersShare = 0.2;
 
 /** After so many channels in a row that ended while the same queue was read, the queue is taken to be lost. */
@@ -30,8 +32,8 @@ const emptyMs = 10;
  *     └──── no slot ─────┘──┘◀───────── no slot ────────┘
  *
  * Asking takes single tokens in weighted order. Waiting has a consumer on each queue, which the broker serves within a
- * millisecond, with tokens for half of the slots before the first is claimed. Full holds no token at all, so that other runners
- * can have them.
+ * millisecond, with tokens for half of the slots before the first is claimed; and free slots wait at task-service as well, which
+ * needs no token for what it gives them. Full holds no token at all, so that other runners can have them.
  */
 export class Intake implements AsyncDisposable {
   readonly #ctx: Context;
@@ -39,16 +41,23 @@ export class Intake implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #askNoMore = new AbortController();
   readonly #claims: Claims;
+  readonly #vacancies: Vacancies;
   readonly #taking = new Set<Promise<void>>();
   /** The queue at whose reading the channel ended last, and how often in a row. */
   #suspect: { priority: Priority; times: number } | undefined;
   #emptyUntil: Partial<Record<Priority, number>> = {};
   #failures = 0;
+  /** Ends the present waiting. */
+  #leave: (() => void) | undefined;
   #kept: KeptChannel | undefined;
 
   private constructor(ctx: Context) {
     this.#ctx = ctx;
     this.#claims = new Claims(ctx, this.#askNoMore.signal);
+    this.#vacancies = new Vacancies(ctx, (lease, release) => {
+      this.#track(this.#begin(lease, release));
+      this.#leaveWhenFull();
+    });
   }
 
   /** Start taking executions. */
@@ -67,9 +76,13 @@ export class Intake implements AsyncDisposable {
   /** Take no more; what is being claimed is settled and has begun, what runs goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    const timer = setTimeout(() => this.#askNoMore.abort(), lastAnswersShare * this.#ctx.config.SHUTDOWN_GRACE_MS);
-    await Promise.all(this.#taking);
+    const forMs = lastAnswersShare * this.#ctx.config.SHUTDOWN_GRACE_MS;
+    const until = performance.now() + forMs;
+    const timer = setTimeout(() => this.#askNoMore.abort(), forMs);
+    await Promise.all([this.#vacancies.endCalls(), ...this.#taking]);
     clearTimeout(timer);
+    await this.#vacancies.settle(until);
+    await Promise.all(this.#taking);
     await this.#kept?.[Symbol.asyncDispose]();
   }
 
@@ -135,6 +148,8 @@ export class Intake implements AsyncDisposable {
     if (over.aborted) return;
     const { promise: full, resolve } = Promise.withResolvers<void>();
     const leave = () => resolve();
+    this.#leave = leave;
+    this.#vacancies.open();
     // Kept until nothing more is delivered: given back before, they would come again at once.
     const tooMany: { delivery: Delivery; priority: Priority }[] = [];
     over.addEventListener('abort', leave, { once: true });
@@ -142,11 +157,12 @@ export class Intake implements AsyncDisposable {
       channel.consume(this.#queue(priority), (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});
         else if (!this.#take(channel, delivery, priority)) tooMany.push({ delivery, priority });
-        if (this.#ctx.executionSlots.free === 0) leave();
+        this.#leaveWhenFull();
       }),
     );
     const tags = await Promise.all(consumers);
     if (this.#ctx.executionSlots.free > 0) await full;
+    this.#vacancies.close();
     over.removeEventListener('abort', leave);
     await Promise.all(tags.map(({ consumerTag }) => channel.cancel(consumerTag))).finally(() => {
       for (const { delivery, priority } of tooMany) {
@@ -163,28 +179,59 @@ export class Intake implements AsyncDisposable {
   #take(channel: Channel, delivery: Delivery, priority: Priority): boolean {
     const release = this.#stop.signal.aborted ? undefined : this.#ctx.executionSlots.take();
     if (!release) return false;
-    const taking = this.#claim(channel, delivery, priority, release).finally(() => this.#taking.delete(taking));
-    this.#taking.add(taking);
+    this.#track(this.#claim(channel, delivery, priority, release));
     return true;
+  }
+
+  #track(taking: Promise<void>): void {
+    const tracked = taking.finally(() => this.#taking.delete(tracked));
+    this.#taking.add(tracked);
   }
 
   /** Claim, acknowledge and begin: from the acknowledgement on the lease guards the run, not the broker. */
   async #claim(channel: Channel, delivery: Delivery, priority: Priority, release: () => void): Promise<void> {
+    let begun: Promise<void> | undefined;
+    const begin = (lease: Lease) => {
+      begun ??= this.#begin(lease, release);
+      this.#vacancies.filled(vacancy);
+    };
+    const vacancy = this.#vacancies.ask(begin);
     try {
-      const claim = await this.#claims.next(priority);
+      const { lease, grantedBefore, certainFrom } = await this.#claims.next(priority, vacancy.claim_id);
       this.#failures = 0;
-      settle(() => channel.ack(delivery));
-      if (!claim) return release();
-      const { promise: begun, resolve } = Promise.withResolvers<void>();
-      void runExecution(this.#ctx, claim, { begun: resolve, release });
-      await begun;
+      // What was granted without the token leaves it to another execution.
+      if (grantedBefore) giveBack(channel, delivery);
+      else settle(() => channel.ack(delivery));
+      if (lease) begin(lease);
+      else this.#leaveSlot(vacancy, certainFrom, release);
     } catch (err) {
       const pause = Math.min(retry.mostMs, retry.firstMs * 2 ** Math.min(10, this.#failures++));
       this.#ctx.log.warn({ err, priority, pause_ms: pause }, 'no execution can be claimed now');
       await delay(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
       giveBack(channel, delivery);
-      release();
+      this.#leaveSlot(vacancy, performance.now() + doubtMs, release);
     }
+    await begun;
+  }
+
+  #leaveSlot(vacancy: Vacancy, certainFrom: number, release: () => void): void {
+    if (this.#vacancies.unfilled(vacancy, certainFrom)) release();
+    this.#vacancies.freed();
+  }
+
+  /** Resolves when the run has begun. */
+  #begin(lease: Lease, release: () => void): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const leave = () => {
+      release();
+      this.#vacancies.freed();
+    };
+    void runExecution(this.#ctx, lease, { begun: resolve, release: leave });
+    return promise;
+  }
+
+  #leaveWhenFull(): void {
+    if (this.#ctx.executionSlots.free === 0) this.#leave?.();
   }
 }
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import type {
+  AwaitExecutionsRequest,
   ClaimAnswer,
   ClaimExecutionRequest,
   Job,
@@ -22,6 +24,15 @@ export class StandIn implements AsyncDisposable {
   gate: Promise<void> | undefined;
   /** Whether only the first question of a call is heard, as by an earlier version. */
   hearsOne = false;
+  /** Calls by which free slots wait. */
+  readonly waits: AwaitExecutionsRequest[] = [];
+  /** Runners that ended their waits. */
+  readonly endedWaits: string[] = [];
+  /** Whether the next wait breaks off that is given something. */
+  losesGiven = false;
+  #endWaits = new AbortController();
+  /** How many slots are free, by each wait. */
+  readonly #waits = new Set<() => number>();
   readonly renewals: RenewLeaseRequest[] = [];
   /** What the next renewals wait for, one each. */
   readonly renewalGates: Promise<void>[] = [];
@@ -32,6 +43,9 @@ export class StandIn implements AsyncDisposable {
   readonly #waiting = new Map<string, Job[]>();
   /** What each question was granted: asked again, it is granted the same. */
   readonly #answers = new Map<string, Job>();
+  /** Jobs for slots that wait. */
+  readonly #offered: Job[] = [];
+  #offer = Promise.withResolvers<void>();
   /** Questions whose answers are lost on their way. */
   lostAnswers = 0;
   /** How often a question that is asked again is answered before its first asking has come through. */
@@ -64,7 +78,19 @@ export class StandIn implements AsyncDisposable {
             if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
             const [first, ...more] = ids.map((id) => self.#answer(request.priority, id));
             if (self.lostAnswers-- > 0) throw new PlatformError('SERVICE_UNAVAILABLE', 'lost');
-            return { verdict: first?.verdict ?? 'none', job: first?.job, more };
+            const { verdict = 'none', job, granted_before = false } = first ?? {};
+            return { verdict, job, granted_before, more };
+          },
+          awaitExecutions: async (self, request, { signal }) => {
+            self.waits.push(request);
+            if (self.away) throw new PlatformError('SERVICE_UNAVAILABLE', 'away');
+            return self.#wait(request, signal);
+          },
+          endAwaiting: async (self, { runner_id }) => {
+            self.endedWaits.push(runner_id);
+            self.#endWaits.abort();
+            self.#endWaits = new AbortController();
+            return {};
           },
           renewLease: async (self, request) => {
             self.renewals.push(request);
@@ -99,16 +125,60 @@ export class StandIn implements AsyncDisposable {
 
   #answer(priority: string, claim_id: string): ClaimAnswer {
     const before = this.#answers.get(claim_id);
-    if (before && this.overtaken-- > 0) return { claim_id, verdict: 'none' };
-    if (before) return { claim_id, verdict: 'granted', job: before };
+    if (before && this.overtaken-- > 0) return { claim_id, verdict: 'none', granted_before: false };
+    if (before) return { claim_id, verdict: 'granted', job: before, granted_before: true };
     const job = this.#waiting.get(priority)?.shift();
-    if (!job) return { claim_id, verdict: 'none' };
+    if (!job) return { claim_id, verdict: 'none', granted_before: false };
     this.#answers.set(claim_id, job);
     this.granted.push({ priority, execution_id: job.execution_id });
-    return { claim_id, verdict: 'granted', job };
+    return { claim_id, verdict: 'granted', job, granted_before: false };
+  }
+
+  async *#wait({ claim_ids, wait_ms, maybe_granted }: AwaitExecutionsRequest, signal: AbortSignal | undefined) {
+    const since = performance.now();
+    for (const claim_id of maybe_granted ? claim_ids : []) {
+      const job = this.#answers.get(claim_id);
+      if (job && this.overtaken-- > 0) continue;
+      if (job) yield { claim_id, job, waited_ms: 0 };
+    }
+    const over = AbortSignal.any([this.#endWaits.signal, AbortSignal.timeout(wait_ms), ...(signal ? [signal] : [])]);
+    const ended = once(over, 'abort');
+    const isFree = (id: string) => !this.#answers.has(id) && !over.aborted;
+    this.#waits.add(() => claim_ids.filter(isFree).length);
+    while (!over.aborted) {
+      const claim_id = claim_ids.find(isFree);
+      const job = claim_id && this.#offered.shift();
+      if (!job) {
+        await Promise.race([this.#offer.promise, ended]);
+        continue;
+      }
+      this.#answers.set(claim_id, job);
+      if (this.losesGiven) {
+        this.losesGiven = false;
+        throw new PlatformError('SERVICE_UNAVAILABLE', 'broken off');
+      }
+      yield { claim_id, job, waited_ms: Math.floor(performance.now() - since) };
+    }
+  }
+
+  /** Slots that wait and were given nothing. */
+  get waiting(): number {
+    return [...this.#waits].reduce((sum, count) => sum + count(), 0);
+  }
+
+  /** Give a job to a slot that waits. */
+  offer(job: Job): void {
+    this.#offered.push(job);
+    this.#offer.resolve();
+    this.#offer = Promise.withResolvers();
   }
 
   reset(): void {
+    this.waits.length = 0;
+    this.#waits.clear();
+    this.#offered.length = 0;
+    this.endedWaits.length = 0;
+    this.losesGiven = false;
     this.claims.length = 0;
     this.calls.length = 0;
     this.gate = undefined;

@@ -14,7 +14,7 @@ import { driverOf, type Execution, entry } from './execution.ts';
 import { countClaim } from './metrics.ts';
 import { refuseSlots } from './project-limit.ts';
 import { acquireSlot } from './slots.ts';
-import { announce } from './tokens.ts';
+import { sendTokens } from './tokens.ts';
 
 /** Executions that are looked at together when the first could not be had, and how often at most. */
 const looks = { further: 64, most: 4 };
@@ -30,8 +30,8 @@ export interface Question {
   priority: Priority;
   claim_id: string;
   runner_id: string;
-  no_agents: boolean;
-  no_agents_until: Date | undefined;
+  /** Work of the agent: may be given; is passed over; or is held from everybody, until the time that is known. */
+  agents: 'given' | 'passed over' | { heldUntil: Date | undefined };
 }
 
 /**
@@ -44,21 +44,25 @@ type Outcome = Execution | 'next' | 'paused' | 'asked before';
  * Let the first one that can be had be the runner's. What cannot be had now is marked with the reason, so that no claim looks at it
  * again.
  */
-export async function takeTurn(ctx: Context, question: Question, call: Call): Promise<Execution | undefined> {
+export async function takeTurn(
+  ctx: Context,
+  question: Question,
+  call: Call,
+): Promise<Execution | 'asked before' | 'none'> {
   const { priority } = question;
   const known = await firstOf(ctx, await ctx.queues.newlyReady.all(priority), question, call);
-  if (known !== 'next') return typeof known === 'object' ? known : undefined;
+  if (known !== 'next') return known === 'paused' ? 'none' : known;
   const seen: string[] = [];
   for (let look = 0; look < looks.most; look++) {
     const { heads, isAll } = await lookAt(ctx, priority, seen);
     const outcome = await firstOf(ctx, heads, question, call);
-    if (typeof outcome === 'object') return outcome;
-    if (outcome !== 'next' || isAll) return undefined;
+    if (typeof outcome === 'object' || outcome === 'asked before') return outcome;
+    if (outcome === 'paused' || isAll) return 'none';
     seen.push(...heads.map(({ _id }) => _id));
   }
   // There may be more: whoever comes next goes on.
-  await announce(ctx, priority);
-  return undefined;
+  await sendTokens(ctx, priority);
+  return 'none';
 }
 
 /** Another claim of this process has taken it since it was read. */
@@ -75,6 +79,7 @@ async function lookAt({ claims }: Context, priority: Priority, seen: readonly st
 async function firstOf(ctx: Context, heads: Head[], question: Question, call: Call): Promise<Outcome> {
   const passed = new Set<string>();
   for (const head of heads) {
+    if (question.agents === 'passed over' && head.command === null) continue;
     // Another claim of this process decides on it: of those that ask at once, each takes one of the first.
     if (passed.has(head._id) || ctx.claiming.has(head._id) || isTaken(ctx, head)) continue;
     ctx.claiming.add(head._id);
@@ -147,8 +152,8 @@ async function tryToTake(
   return isInTurn && now.cancel_request === null ? 'paused' : 'next';
 }
 
-function holdOn(ctx: Context, { no_agents, no_agents_until, runner_id }: Question): Promise<Date | undefined> {
-  return no_agents ? noteHold(ctx, runner_id, no_agents_until) : heldFrom(ctx, runner_id);
+function holdOn(ctx: Context, { agents, runner_id }: Question): Promise<Date | undefined> {
+  return typeof agents === 'object' ? noteHold(ctx, runner_id, agents.heldUntil) : heldFrom(ctx, runner_id);
 }
 
 /** Of everybody who takes it, one does; and of one question, one is taken, whether by this asking or by another one. */
@@ -194,7 +199,10 @@ export function leaseEnd({ config }: Context): Date {
 }
 
 /** The answer to an earlier, equal question may have been lost on its way. The lease begins anew, as the runner counts it. */
-export async function grantedBefore(ctx: Context, { claim_id, runner_id }: Question): Promise<Execution | null> {
+export async function grantedBefore(
+  ctx: Context,
+  { claim_id, runner_id }: Pick<Question, 'claim_id' | 'runner_id'>,
+): Promise<Execution | null> {
   const granted = { 'lease.claim_id': claim_id, 'lease.runner_id': runner_id, status: 'running' as const };
   const lease = { $set: { 'lease.expires_at': leaseEnd(ctx) } };
   return driverOf(ctx.executions).findOneAndUpdate(granted, lease, { returnDocument: 'after' });

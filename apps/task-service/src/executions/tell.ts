@@ -23,10 +23,17 @@ export function hadNoTask(execution: Execution): boolean {
 export async function tell(ctx: Context, news: ExecutionEntry, execution: Execution): Promise<void> {
   if (news.kind === 'stop') return ctx.bus.publishControl({ order: 'cancel', command_id: execution._id });
   const isReady = execution.status === 'queued' && execution.waiting_for === 'turn';
-  // Runners need not wait until the task knows.
-  const announced = news.kind === 'queued' && isReady ? ctx.bus.publishJob(execution.priority) : undefined;
+  // Runners need not wait until the task knows, and where a slot waits, nothing shall take the database from it.
+  const { isAwaited } = ctx.vacancies;
+  const announced = news.kind === 'queued' && isReady ? offer(ctx, execution) : undefined;
+  if (isAwaited) await announced?.catch(() => {});
   const [told, sent] = await Promise.allSettled([tellTask(ctx, execution, news), announced]);
   for (const each of [told, sent]) if (each.status === 'rejected') throw each.reason;
+}
+
+async function offer(ctx: Context, { priority, command }: Execution): Promise<void> {
+  const isGiven = command !== null && (await ctx.vacancies.handOver(ctx, priority));
+  if (!isGiven) await ctx.bus.publishJob(priority);
 }
 
 async function tellTask(ctx: Context, execution: Execution, news: ExecutionEntry): Promise<void> {

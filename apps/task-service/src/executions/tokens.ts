@@ -11,8 +11,15 @@ const counted = { forMs: 900, aheadMs: 5_000 };
 /** Tokens that are sent at once. */
 const batch = 500;
 
-/** Announce that something of a priority may run. Never throws: a token that cannot be sent is found to be lacking. */
+/** Have something of a priority run that has become ready: by a slot that waits here, or else by whoever takes the token. Never throws. */
 export async function announce(ctx: Context, priority: Priority, count = 1): Promise<void> {
+  let left = count;
+  while (left > 0 && (await ctx.vacancies.handOver(ctx, priority))) left--;
+  await sendTokens(ctx, priority, left);
+}
+
+/** Announce that something of a priority may run. Never throws: a token that cannot be sent is found to be lacking. */
+export async function sendTokens(ctx: Context, priority: Priority, count = 1): Promise<void> {
   for (let left = count; left > 0; left -= batch) {
     const tokens = Array.from({ length: Math.min(left, batch) }, () => ctx.bus.publishJob(priority));
     const refused = (await Promise.allSettled(tokens)).find(({ status }) => status === 'rejected');

@@ -171,7 +171,7 @@ describe('queues', () => {
     };
     await queueTasks(1);
     const claim = claimExecution(platform.ctx, request, { ...platform.runner, log: platform.ctx.log });
-    expect(await claim).toEqual({ verdict: 'none', more: [] });
+    expect(await claim).toEqual({ verdict: 'none', granted_before: false, more: [] });
   });
 
   test('a pause holds over a restart', async () => {
@@ -188,7 +188,11 @@ describe('queues', () => {
       runner_id: 'runner-1',
       no_agents: false,
     };
-    expect(await claimExecution(restarted.ctx, request, call)).toEqual({ verdict: 'none', more: [] });
+    expect(await claimExecution(restarted.ctx, request, call)).toEqual({
+      verdict: 'none',
+      granted_before: false,
+      more: [],
+    });
   });
 
   test('clearing must be confirmed, cancels what waits with its tasks, and leaves what runs and other queues', async () => {

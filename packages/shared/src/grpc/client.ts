@@ -35,17 +35,23 @@ export interface CallOptions {
   deadlineMs?: number;
 }
 
+/** How a connection differs from the default. */
+export interface ChannelOptions {
+  /** Milliseconds that a call may take when neither it nor its origin says; 5 s when absent. */
+  deadlineMs?: number;
+  /** All calls go to the same replica, for as long as the connection to it lasts. */
+  sticky?: boolean;
+}
+
 /** A connection to one service at one address, shared by any number of clients. Connects when first used, and again when lost. */
 export class RpcChannel {
   readonly #client: Client;
   readonly #trust: Trust;
   readonly #deadlineMs: number;
 
-  /**
-   * @param address host:port, or several of IPv4, comma-separated; among several, and those of a DNS name, calls go round robin
-   * @param deadlineMs milliseconds that a call may take when neither it nor its origin says
-   */
-  constructor(address: string, trust: Trust, deadlineMs = defaultDeadlineMs) {
+  /** @param address host:port, or several of IPv4, comma-separated; among several, and those of a DNS name, calls go round robin */
+  constructor(address: string, trust: Trust, { deadlineMs = defaultDeadlineMs, sticky = false }: ChannelOptions = {}) {
+    const policy = sticky ? { pick_first: { shuffleAddressList: true } } : { round_robin: {} };
     this.#trust = trust;
     this.#deadlineMs = deadlineMs;
     this.#client = new Client(targetOf(address), channelCredentials(trust), {
@@ -55,7 +61,7 @@ export class RpcChannel {
       'grpc.keepalive_timeout_ms': 10_000,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': maxReconnectMs,
-      'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+      'grpc.service_config': JSON.stringify({ loadBalancingConfig: [policy] }),
     });
   }
 

@@ -1,5 +1,5 @@
 import { Bus } from '../amqp/bus.ts';
-import { RpcChannel } from '../grpc/client.ts';
+import { type ChannelOptions, RpcChannel } from '../grpc/client.ts';
 import { type Trust, trustBy, trustSettings } from '../grpc/trust.ts';
 import type { Logger } from '../logger.ts';
 import { awaitMigration } from '../migrations/await-migration.ts';
@@ -59,9 +59,19 @@ export class Resources implements AsyncDisposable {
   channel(owner: Owner): RpcChannel {
     const known = this.#channels.get(owner);
     if (known) return known;
-    const setting = addressSettings[owner];
-    const channel = new RpcChannel(readSettings([setting], this.#env)[setting], this.trust);
+    const channel = this.#connect(owner, {});
     this.#channels.set(owner, channel);
+    return channel;
+  }
+
+  /** A connection of its own to one replica of another app: all of its calls meet there. */
+  stickyChannel(owner: Owner): RpcChannel {
+    return this.#connect(owner, { sticky: true });
+  }
+
+  #connect(owner: Owner, options: ChannelOptions): RpcChannel {
+    const setting = addressSettings[owner];
+    const channel = new RpcChannel(readSettings([setting], this.#env)[setting], this.trust, options);
     this.#stack.defer(() => channel.close());
     return channel;
   }

@@ -6,5 +6,5 @@ const patientMs = 30_000;
 
 /** A connection to a service of this machine that a test has started. */
 export function testChannel(port: number): RpcChannel {
-  return new RpcChannel(`127.0.0.1:${port}`, testTrust, patientMs);
+  return new RpcChannel(`127.0.0.1:${port}`, testTrust, { deadlineMs: patientMs });
 }

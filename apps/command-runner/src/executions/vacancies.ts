@@ -1,0 +1,202 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AwaitedExecution } from '@claude-cli/proto/platform/v1/executions';
+import { newId } from '@claude-cli/shared/ids';
+import type { Context } from '../context.ts';
+import { doubtMs, ownOrigin } from './claim.ts';
+import type { Lease } from './lease.ts';
+
+/** For how long one call waits, in milliseconds. */
+const waitMs = 10_000;
+/** How often it is asked, where there is doubt, whether something was granted, in milliseconds. */
+const doubtEveryMs = 500;
+/** Pauses after calls that failed, or ended at once, in milliseconds. */
+const retry = { firstMs: 100, mostMs: 5_000 };
+/** For how long slots that become free gather while others wait already, in milliseconds. */
+const gatherMs = 20;
+/** How long stopping waits for task-service to end the waits, in milliseconds. */
+const endMs = 1_000;
+
+/**
+ * A slot that asks for an execution. Its question is the same however often and of whom it is asked: it is granted one execution
+ * at most, so that it can wait at task-service and come with a token of the broker at the same time.
+ */
+export interface Vacancy {
+  readonly claim_id: string;
+  /** From when on, by performance.now(), it is certain what calls that failed have granted it; 0 once that was asked for. */
+  certainFrom: number;
+  /** Whether it waits at task-service. */
+  waits: boolean;
+  /** Given to whoever asks with a token, once it is granted something without. */
+  grant: ((lease: Lease) => void) | undefined;
+}
+
+/**
+ * The free slots of this runner. While there is nothing in the queues they wait at task-service, which gives them what becomes
+ * ready there without a message in between.
+ */
+export class Vacancies {
+  readonly #ctx: Context;
+  readonly #begin: (lease: Lease, release: () => void) => void;
+  /** Those of slots that are free: never more than there are of these. */
+  readonly #free = new Map<string, Vacancy>();
+  /** Those that ask with a token, and have taken their slot. */
+  readonly #asking = new Map<string, Vacancy>();
+  readonly #calls = new Set<Promise<void>>();
+  readonly #cancel = new AbortController();
+  readonly #stop = new AbortController();
+  #isOpen = false;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+
+  /** @param begin runs what a slot was granted, and releases the slot */
+  constructor(ctx: Context, begin: (lease: Lease, release: () => void) => void) {
+    this.#ctx = ctx;
+    this.#begin = begin;
+  }
+
+  /** From now on what is free waits at task-service. */
+  open(): void {
+    this.#isOpen = true;
+    this.#await();
+  }
+
+  /** What is free from now on does not wait there; what waits goes on. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  /** A slot has become free. */
+  freed(): void {
+    if (!this.#isOpen) return;
+    const others = [...this.#free.values()].some(({ waits }) => waits);
+    this.#timer ??= setTimeout(() => this.#await(), others ? gatherMs : 0);
+  }
+
+  /** The question of a slot that was taken because of a token. @param grant takes what it is granted without the token */
+  ask(grant: (lease: Lease) => void): Vacancy {
+    const [vacancy = newVacancy()] = this.#free.values();
+    this.#free.delete(vacancy.claim_id);
+    this.#asking.set(vacancy.claim_id, vacancy);
+    vacancy.grant = grant;
+    return vacancy;
+  }
+
+  /** It was granted something. */
+  filled({ claim_id }: Vacancy): void {
+    this.#asking.delete(claim_id);
+  }
+
+  /**
+   * It was granted nothing because of the token.
+   * @param certainFrom see {@link Vacancy.certainFrom}
+   * @returns whether its slot is free again; false when it was granted something meanwhile
+   */
+  unfilled(vacancy: Vacancy, certainFrom: number): boolean {
+    if (!this.#asking.delete(vacancy.claim_id)) return false;
+    vacancy.certainFrom = Math.max(vacancy.certainFrom, certainFrom);
+    vacancy.grant = undefined;
+    this.#free.set(vacancy.claim_id, vacancy);
+    return true;
+  }
+
+  /** Wait no more. Resolves when what was being given is. */
+  async endCalls(): Promise<void> {
+    this.close();
+    this.#stop.abort();
+    clearTimeout(this.#timer);
+    if (this.#calls.size === 0) return;
+    const request = { runner_id: this.#ctx.runner.runner_id };
+    const timer = setTimeout(() => this.#cancel.abort(), endMs);
+    await this.#ctx.waits.endAwaiting(request, ownOrigin(), { deadlineMs: endMs }).catch(() => {});
+    await Promise.all(this.#calls);
+    clearTimeout(timer);
+  }
+
+  /** Take what calls that failed have granted. @param until asked for so long at most, by performance.now() */
+  async settle(until: number): Promise<void> {
+    for (;;) {
+      const doubtful = [...this.#free.values()].filter(isDoubtful);
+      if (doubtful.length === 0 || performance.now() >= until) return;
+      await this.#call(doubtful, 0).catch(() => {});
+      await delay(doubtEveryMs);
+    }
+  }
+
+  /** Let all wait that do not. */
+  #await(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#isOpen || this.#stop.signal.aborted) return;
+    while (this.#free.size < this.#ctx.executionSlots.free) {
+      const vacancy = newVacancy();
+      this.#free.set(vacancy.claim_id, vacancy);
+    }
+    const idle = [...this.#free.values()].filter(({ waits }) => !waits);
+    if (idle.length === 0) return;
+    const call = this.#wait(idle).finally(() => {
+      this.#calls.delete(call);
+      this.#await();
+    });
+    this.#calls.add(call);
+  }
+
+  async #wait(vacancies: readonly Vacancy[]): Promise<void> {
+    for (const vacancy of vacancies) vacancy.waits = true;
+    const began = performance.now();
+    const pause = (ms: number) => delay(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
+    try {
+      const count = await this.#call(vacancies, vacancies.some(isDoubtful) ? doubtEveryMs : waitMs);
+      this.#failures = 0;
+      // A replica that is being stopped lets nobody wait.
+      if (count === 0 && performance.now() - began < retry.firstMs) await pause(retry.firstMs);
+    } catch (err) {
+      const pause_ms = Math.min(retry.mostMs, retry.firstMs * 2 ** Math.min(10, this.#failures++));
+      this.#ctx.log.debug({ err, pause_ms }, 'free slots do not wait at task-service');
+      await pause(pause_ms);
+    } finally {
+      for (const vacancy of vacancies) vacancy.waits = false;
+    }
+  }
+
+  /** @returns how many executions were given */
+  async #call(vacancies: readonly Vacancy[], wait_ms: number): Promise<number> {
+    // Leases are counted from before the call: by our clock they end no later than by the clock of task-service.
+    const asked = performance.now();
+    const claim_ids = vacancies.map(({ claim_id }) => claim_id);
+    const maybe_granted = vacancies.some(isDoubtful);
+    const request = { runner_id: this.#ctx.runner.runner_id, claim_ids, wait_ms, maybe_granted };
+    const origin = { ...ownOrigin(), signal: AbortSignal.any([this.#cancel.signal]) };
+    let count = 0;
+    try {
+      for await (const given of await this.#ctx.waits.awaitExecutions(request, origin)) {
+        count++;
+        this.#take(given, asked);
+      }
+    } catch (error) {
+      for (const vacancy of vacancies) vacancy.certainFrom = performance.now() + doubtMs;
+      throw error;
+    }
+    for (const vacancy of vacancies) if (maybe_granted && vacancy.certainFrom <= asked) vacancy.certainFrom = 0;
+    return count;
+  }
+
+  #take({ claim_id, job, waited_ms }: AwaitedExecution, asked: number): void {
+    if (!job) return;
+    const lease = { job, leaseUntil: asked + waited_ms + job.lease_ms };
+    this.#asking.get(claim_id)?.grant?.(lease);
+    // Whoever asked with a token may have been told of it before.
+    if (!this.#free.delete(claim_id)) return;
+    const release = this.#ctx.executionSlots.take();
+    if (!release)
+      this.#ctx.log.error({ execution_id: job.execution_id }, 'an execution was given to a slot that is not free');
+    this.#begin(lease, release ?? (() => {}));
+  }
+}
+
+function newVacancy(): Vacancy {
+  return { claim_id: newId(), certainFrom: 0, waits: false, grant: undefined };
+}
+
+function isDoubtful({ certainFrom }: Vacancy): boolean {
+  return certainFrom > 0;
+}
