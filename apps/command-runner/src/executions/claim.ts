@@ -65,8 +65,10 @@ function claimMany(ctx: Context, priority: Priority, claim_ids: string[], stop: 
   let attempts = 0;
   let certainFrom = 0;
   const attempt = () => {
-    if (attempts++ > 0) certainFrom = performance.now() + doubtMs;
-    return ask(ctx, priority, claim_ids);
+    const isFirst = attempts++ === 0;
+    if (!isFirst) certainFrom = performance.now() + doubtMs;
+    // The replica at which the slots wait gives them nothing meanwhile. If it does not answer, another one may.
+    return ask(ctx, isFirst ? ctx.waits : ctx.executions, priority, claim_ids);
   };
   return inSpan('claim execution', { root: true, kind: 'consumer' }, async () => {
     const answers = await tryFor(patience, attempt, stop);
@@ -74,7 +76,12 @@ function claimMany(ctx: Context, priority: Priority, claim_ids: string[], stop: 
   });
 }
 
-async function ask(ctx: Context, priority: Priority, claim_ids: string[]): Promise<Omit<Answer, 'certainFrom'>[]> {
+async function ask(
+  ctx: Context,
+  client: Context['executions'],
+  priority: Priority,
+  claim_ids: string[],
+): Promise<Omit<Answer, 'certainFrom'>[]> {
   // The lease is counted from before the call: by our clock it ends no later than by the clock of task-service.
   const asked = performance.now();
   const held = ctx.agentHold.until;
@@ -87,12 +94,12 @@ async function ask(ctx: Context, priority: Priority, claim_ids: string[]): Promi
     no_agents: held !== undefined,
     no_agents_until: held?.toISOString(),
   };
-  const { more, ...first } = await ctx.executions.claimExecution(request, ownOrigin());
+  const { more, ...first } = await client.claimExecution(request, ownOrigin());
   const answers = new Map([{ claim_id, ...first }, ...more].map((answer) => [answer.claim_id, answer]));
   const each = claim_ids.map(async (id) => {
     const answer = answers.get(id);
     // An earlier version hears the first question alone.
-    if (!answer) return ask(ctx, priority, [id]);
+    if (!answer) return ask(ctx, client, priority, [id]);
     const job = answer.verdict === 'granted' ? answer.job : undefined;
     const lease = job && { job, leaseUntil: asked + job.lease_ms, ...traced() };
     return [{ lease, grantedBefore: answer.granted_before }];

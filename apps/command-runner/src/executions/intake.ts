@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { Claims, doubtMs } from './claim.ts';
 import type { Lease } from './lease.ts';
 import { runExecution } from './run-execution.ts';
-import { Vacancies, type Vacancy } from './vacancies.ts';
+import { Vacancies } from './vacancies.ts';
 import { WeightedOrder } from './weighted-order.ts';
 
 type Channel = NonNullable<KeptChannel['current']>;
@@ -190,33 +190,22 @@ export class Intake implements AsyncDisposable {
 
   /** Claim, acknowledge and begin: from the acknowledgement on the lease guards the run, not the broker. */
   async #claim(channel: Channel, delivery: Delivery, priority: Priority, release: () => void): Promise<void> {
-    let begun: Promise<void> | undefined;
-    const begin = (lease: Lease) => {
-      begun ??= this.#begin(lease, release);
-      this.#vacancies.filled(vacancy);
-    };
-    const vacancy = this.#vacancies.ask(begin);
+    const vacancy = this.#vacancies.ask(release);
     try {
       const { lease, grantedBefore, certainFrom } = await this.#claims.next(priority, vacancy.claim_id);
       this.#failures = 0;
       // What was granted without the token leaves it to another execution.
       if (grantedBefore) giveBack(channel, delivery);
       else settle(() => channel.ack(delivery));
-      if (lease) begin(lease);
-      else this.#leaveSlot(vacancy, certainFrom, release);
+      if (lease) this.#vacancies.accept(vacancy.claim_id, lease);
+      this.#vacancies.asked(vacancy, certainFrom);
     } catch (err) {
       const pause = Math.min(retry.mostMs, retry.firstMs * 2 ** Math.min(10, this.#failures++));
       this.#ctx.log.warn({ err, priority, pause_ms: pause }, 'no execution can be claimed now');
       await delay(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
       giveBack(channel, delivery);
-      this.#leaveSlot(vacancy, performance.now() + doubtMs, release);
+      this.#vacancies.asked(vacancy, performance.now() + doubtMs);
     }
-    await begun;
-  }
-
-  #leaveSlot(vacancy: Vacancy, certainFrom: number, release: () => void): void {
-    if (this.#vacancies.unfilled(vacancy, certainFrom)) release();
-    this.#vacancies.freed();
   }
 
   /** Resolves when the run has begun. */

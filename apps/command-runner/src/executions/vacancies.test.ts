@@ -114,3 +114,18 @@ test('where nobody can wait, tokens are enough', async () => {
   const { execution_id } = await harness.execute('true');
   expect(await harness.finished(execution_id)).toMatchObject({ status: 'completed' });
 });
+
+test('what a replica grants that did not know that the question was answered elsewhere runs as well', async () => {
+  await harness.runner({ RUNNER_CONCURRENCY: '1' });
+  await allWait(1);
+  const { execution_id } = await harness.execute('true');
+  await harness.finished(execution_id);
+  const [claim_id = ''] = waiting();
+  expect(harness.standIn.claims).toMatchObject([{ claim_id }]);
+  harness.standIn.forget(claim_id);
+  const { execution_id: other } = job('true');
+  harness.standIn.offer({ ...job('true'), execution_id: other });
+  expect(await harness.finished(other)).toMatchObject({ status: 'completed' });
+  // Told twice, it runs once.
+  expect(harness.events.filter(({ type }) => type === 'execution.finished')).toHaveLength(2);
+});

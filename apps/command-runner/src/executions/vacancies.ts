@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AwaitedExecution } from '@claude-cli/proto/platform/v1/executions';
+import { BoundedMap } from '@claude-cli/shared/bounded-map';
 import { newId } from '@claude-cli/shared/ids';
 import type { Context } from '../context.ts';
 import { doubtMs, ownOrigin } from './claim.ts';
@@ -13,12 +13,15 @@ const doubtEveryMs = 500;
 const retry = { firstMs: 100, mostMs: 5_000 };
 /** For how long slots that become free gather while others wait already, in milliseconds. */
 const gatherMs = 20;
+/** Runs that are remembered to have begun: far more than can be granted twice, by two answers to one question. */
+const rememberedRuns = 10_000;
 /** How long stopping waits for task-service to end the waits, in milliseconds. */
 const endMs = 1_000;
 
 /**
- * A slot that asks for an execution. Its question is the same however often and of whom it is asked: it is granted one execution
- * at most, so that it can wait at task-service and come with a token of the broker at the same time.
+ * A slot that asks for an execution. Its question is the same however often and of whom it is asked, so that it can wait at
+ * task-service and come with a token of the broker at the same time: it is granted one execution, and another one only once that
+ * has ended.
  */
 export interface Vacancy {
   readonly claim_id: string;
@@ -26,8 +29,8 @@ export interface Vacancy {
   certainFrom: number;
   /** Whether it waits at task-service. */
   waits: boolean;
-  /** Given to whoever asks with a token, once it is granted something without. */
-  grant: ((lease: Lease) => void) | undefined;
+  /** Gives back the slot that it has taken to ask with a token. */
+  release: (() => void) | undefined;
 }
 
 /**
@@ -41,6 +44,7 @@ export class Vacancies {
   readonly #free = new Map<string, Vacancy>();
   /** Those that ask with a token, and have taken their slot. */
   readonly #asking = new Map<string, Vacancy>();
+  readonly #begun = new BoundedMap<string, true>(rememberedRuns);
   readonly #calls = new Set<Promise<void>>();
   readonly #cancel = new AbortController();
   readonly #stop = new AbortController();
@@ -72,31 +76,40 @@ export class Vacancies {
     this.#timer ??= setTimeout(() => this.#await(), others ? gatherMs : 0);
   }
 
-  /** The question of a slot that was taken because of a token. @param grant takes what it is granted without the token */
-  ask(grant: (lease: Lease) => void): Vacancy {
+  /** The question of a slot that was taken because of a token. @param release gives the slot back */
+  ask(release: () => void): Vacancy {
     const [vacancy = newVacancy()] = this.#free.values();
     this.#free.delete(vacancy.claim_id);
     this.#asking.set(vacancy.claim_id, vacancy);
-    vacancy.grant = grant;
+    vacancy.release = release;
     return vacancy;
   }
 
-  /** It was granted something. */
-  filled({ claim_id }: Vacancy): void {
+  /** Run what a question was granted, unless another answer has told of it before. */
+  accept(claim_id: string, lease: Lease): void {
+    const { execution_id, generation } = lease.job;
+    const run = `${execution_id}.${generation}`;
+    if (this.#begun.get(run)) return;
+    this.#begun.set(run, true);
+    const release = this.#asking.get(claim_id)?.release ?? this.#ctx.executionSlots.take();
     this.#asking.delete(claim_id);
+    this.#free.delete(claim_id);
+    // Granted by a replica that could not know that the question was answered by another one, and what that gave has ended.
+    if (!release) this.#ctx.log.warn({ execution_id }, 'an execution was granted when no slot was free');
+    this.#begin(lease, release ?? (() => {}));
   }
 
   /**
-   * It was granted nothing because of the token.
+   * The token is settled: if nothing was granted, the slot is free again.
    * @param certainFrom see {@link Vacancy.certainFrom}
-   * @returns whether its slot is free again; false when it was granted something meanwhile
    */
-  unfilled(vacancy: Vacancy, certainFrom: number): boolean {
-    if (!this.#asking.delete(vacancy.claim_id)) return false;
+  asked(vacancy: Vacancy, certainFrom: number): void {
+    if (!this.#asking.delete(vacancy.claim_id)) return;
     vacancy.certainFrom = Math.max(vacancy.certainFrom, certainFrom);
-    vacancy.grant = undefined;
     this.#free.set(vacancy.claim_id, vacancy);
-    return true;
+    vacancy.release?.();
+    vacancy.release = undefined;
+    this.freed();
   }
 
   /** Wait no more. Resolves when what was being given is. */
@@ -168,9 +181,9 @@ export class Vacancies {
     const origin = { ...ownOrigin(), signal: AbortSignal.any([this.#cancel.signal]) };
     let count = 0;
     try {
-      for await (const given of await this.#ctx.waits.awaitExecutions(request, origin)) {
+      for await (const { claim_id, job, waited_ms } of await this.#ctx.waits.awaitExecutions(request, origin)) {
         count++;
-        this.#take(given, asked);
+        if (job) this.accept(claim_id, { job, leaseUntil: asked + waited_ms + job.lease_ms });
       }
     } catch (error) {
       for (const vacancy of vacancies) vacancy.certainFrom = performance.now() + doubtMs;
@@ -179,22 +192,10 @@ export class Vacancies {
     for (const vacancy of vacancies) if (maybe_granted && vacancy.certainFrom <= asked) vacancy.certainFrom = 0;
     return count;
   }
-
-  #take({ claim_id, job, waited_ms }: AwaitedExecution, asked: number): void {
-    if (!job) return;
-    const lease = { job, leaseUntil: asked + waited_ms + job.lease_ms };
-    this.#asking.get(claim_id)?.grant?.(lease);
-    // Whoever asked with a token may have been told of it before.
-    if (!this.#free.delete(claim_id)) return;
-    const release = this.#ctx.executionSlots.take();
-    if (!release)
-      this.#ctx.log.error({ execution_id: job.execution_id }, 'an execution was given to a slot that is not free');
-    this.#begin(lease, release ?? (() => {}));
-  }
 }
 
 function newVacancy(): Vacancy {
-  return { claim_id: newId(), certainFrom: 0, waits: false, grant: undefined };
+  return { claim_id: newId(), certainFrom: 0, waits: false, release: undefined };
 }
 
 function isDoubtful({ certainFrom }: Vacancy): boolean {

@@ -166,6 +166,11 @@ export class StandIn implements AsyncDisposable {
     return [...this.#waits].reduce((sum, count) => sum + count(), 0);
   }
 
+  /** Take a question for one that was not answered, as a replica does that another one has answered it for. */
+  forget(claim_id: string): void {
+    this.#answers.delete(claim_id);
+  }
+
   /** Give a job to a slot that waits. */
   offer(job: Job): void {
     this.#offered.push(job);
