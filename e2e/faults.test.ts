@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { poll } from '../scripts/platform/poll.ts';
 import { shellQuote } from '../scripts/source-report.ts';
@@ -132,11 +133,17 @@ describe('a task-service that is killed', () => {
     expect(await stillRunning(pids)).toEqual([]);
     platform.kill('task-service');
     await taskWithStatus(admin, taskId, ['completed', 'failed'], 60_000);
-    const { history } = await admin.call<{ history: { details: { new_value?: unknown } }[] }>(
-      'GET',
-      `/api/tasks/${taskId}/history`,
-    );
-    const ends = history.filter(({ details }) => details.new_value === 'completed' || details.new_value === 'failed');
+    // What happened is recorded a moment after it is seen.
+    const ends = await until('its end to be recorded', async () => {
+      const { history } = await admin.call<{ history: { details: { new_value?: unknown } }[] }>(
+        'GET',
+        `/api/tasks/${taskId}/history`,
+      );
+      const found = history.filter(
+        ({ details }) => details.new_value === 'completed' || details.new_value === 'failed',
+      );
+      return found.length > 0 && found;
+    });
     expect(ends.map(({ details }) => details.new_value)).toEqual(['completed']);
   });
 });

@@ -1,3 +1,4 @@
+import { until } from '@claude-cli/shared/testing/until';
 import { expect, test } from '@jest/globals';
 import { outcomeOf } from '../support/users.ts';
 import { type Entity, type Page, type Reference, time } from './reference.ts';
@@ -48,6 +49,11 @@ export function projects(reference: () => Reference): void {
     });
     await reference().call('PUT', `/api/tasks/${done.id}`, { status: 'running' });
     await reference().call('PUT', `/api/tasks/${done.id}`, { status: 'completed' });
+    // What happened is recorded a moment after it was answered.
+    await until('what happened to be recorded', async () => {
+      const { recent_activity } = await reference().call<{ recent_activity: object[] }>('GET', `/api/projects/${id}`);
+      return recent_activity.length >= 3;
+    });
     const detail = await reference().shows<object>('GET', `/api/projects/${id}`, undefined, 200, {
       ...fullProject,
       statistics: { ...counts, failed_tasks: 0, completion_rate: 0.6, average_task_duration: '01:45:30' },
