@@ -13,8 +13,8 @@ const doubtEveryMs = 500;
 const retry = { firstMs: 100, mostMs: 5_000 };
 /** For how long slots that become free gather while others wait already, in milliseconds. */
 const gatherMs = 20;
-/** Runs that are remembered to have begun: far more than can be granted twice, by two answers to one question. */
-const rememberedRuns = 10_000;
+/** Grants that are remembered: far more than can be under way in two answers to one question. */
+const rememberedGrants = 10_000;
 /** How long stopping waits for task-service to end the waits, in milliseconds. */
 const endMs = 1_000;
 
@@ -44,7 +44,7 @@ export class Vacancies {
   readonly #free = new Map<string, Vacancy>();
   /** Those that ask with a token, and have taken their slot. */
   readonly #asking = new Map<string, Vacancy>();
-  readonly #begun = new BoundedMap<string, true>(rememberedRuns);
+  readonly #accepted = new BoundedMap<string, true>(rememberedGrants);
   readonly #calls = new Set<Promise<void>>();
   readonly #cancel = new AbortController();
   readonly #stop = new AbortController();
@@ -88,9 +88,10 @@ export class Vacancies {
   /** Run what a question was granted, unless another answer has told of it before. */
   accept(claim_id: string, lease: Lease): void {
     const { execution_id, generation } = lease.job;
-    const run = `${execution_id}.${generation}`;
-    if (this.#begun.get(run)) return;
-    this.#begun.set(run, true);
+    // An older copy of the database that is put back lets the same run be granted again, to another question.
+    const grant = `${claim_id} ${execution_id} ${generation}`;
+    if (this.#accepted.get(grant)) return;
+    this.#accepted.set(grant, true);
     const release = this.#asking.get(claim_id)?.release ?? this.#ctx.executionSlots.take();
     this.#asking.delete(claim_id);
     this.#free.delete(claim_id);

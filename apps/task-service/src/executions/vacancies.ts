@@ -1,6 +1,7 @@
 import type { AwaitedExecution } from '@claude-cli/proto/platform/v1/executions';
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import type { Call } from '@claude-cli/shared/grpc/server';
+import { inSpan } from '@claude-cli/shared/telemetry/tracing';
 import type { Context } from '../context.ts';
 import type { Execution } from './execution.ts';
 import { jobOf } from './job.ts';
@@ -124,7 +125,7 @@ export class Vacancies {
     const call = { ...wait.call, ...(wait.call.signal && { signal: AbortSignal.any([wait.call.signal]) }) };
     const question = { priority, claim_id, runner_id: wait.runner_id, agents: 'passed over' } as const;
     try {
-      const taken = await takeTurn(ctx, question, call);
+      const taken = await inSpan('give execution', {}, () => takeTurn(ctx, question, call));
       if (typeof taken === 'object') {
         wait.given.push(await given(ctx, claim_id, taken, from - wait.since, call));
         return 'given';
