@@ -9,6 +9,7 @@ import type { BaseContext } from '@claude-cli/shared/service/service';
 import type { Settings } from '@claude-cli/shared/settings';
 import { database } from './database.ts';
 import { type Delivery, type DeliveryModel, deliveryModel } from './deliveries/delivery.ts';
+import { NewDeliveries } from './deliveries/new-deliveries.ts';
 import { Dispatcher } from './dispatching/dispatcher.ts';
 import { Audience } from './events/audience.ts';
 import { type ReplayModel, replayModel } from './replays/replay.ts';
@@ -50,6 +51,7 @@ export interface Context {
   dispatcher: Dispatcher;
   /** See {@link Dispatcher.handOver}. */
   handOver(deliveries: readonly Delivery[]): Promise<void>;
+  newDeliveries: NewDeliveries;
 }
 
 /**
@@ -88,6 +90,7 @@ export async function createContext(
     graceMs: config.SHUTDOWN_GRACE_MS / 3,
     disable: (webhookId, reason) => disableWebhook(stored, webhookId, reason),
   });
+  const handOver: Context['handOver'] = (some) => dispatcher.handOver(some);
   return {
     ...stored,
     config,
@@ -98,6 +101,7 @@ export async function createContext(
     seal,
     urlRules,
     dispatcher,
-    handOver: (some) => dispatcher.handOver(some),
+    handOver,
+    newDeliveries: resources.use(new NewDeliveries(deliveries, dispatcher, handOver)),
   };
 }

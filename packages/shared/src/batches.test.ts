@@ -32,6 +32,30 @@ describe('batches', () => {
     expect(await doubled.add(6)).toBe(12);
   });
 
+  test('are under way so many at once as may be, and the next one gathers', async () => {
+    const { promise: open, resolve } = Promise.withResolvers<void>();
+    const batches: number[][] = [];
+    const run = async (items: number[]) => {
+      batches.push(items);
+      await open;
+      return items;
+    };
+    await using wide = new Batches<number, number>(run, { most: 2, width: 2 });
+    const all = [1, 2, 3, 4, 5].map((item) => wide.add(item));
+    while (batches.length < 2) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    all.push(wide.add(6), wide.add(7));
+    await new Promise(setImmediate);
+    expect(batches).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    resolve();
+    expect(await Promise.all(all)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(batches.slice(2).flat()).toEqual([5, 6, 7]);
+    expect(await wide.add(8)).toBe(8);
+  });
+
   test('that gather do not wait for more than they may hold', async () => {
     const { batches, doubled } = recorded(2, { gatherMs: 3_600_000 });
     expect(await Promise.all([1, 2, 3, 4].map((item) => doubled.add(item)))).toEqual([2, 4, 6, 8]);

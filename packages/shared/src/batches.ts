@@ -11,6 +11,8 @@ export interface BatchRules {
    * done at once.
    */
   pace?: PaceRules;
+  /** Batches that are under way at once; one when absent. */
+  width?: number;
   /** Whether so many are worth no wait for more; absent: only a batch that is full is. */
   isEnough?: (count: number) => boolean;
 }
@@ -23,15 +25,19 @@ interface Waiting<Item, Result> {
 
 /**
  * Does for many at once what is asked for one by one. A batch begins at the end of the turn of the event loop in which
- * something is asked for; while it is under way, the next one gathers, so batches are the larger the more there is to do. What
- * is asked for is begun after it was asked for: a read shows what was written before.
+ * something is asked for; while as many are under way as may be, the next one gathers, so batches are the larger the more there
+ * is to do. What is asked for is begun after it was asked for: a read shows what was written before.
  */
 export class Batches<Item, Result> implements AsyncDisposable {
   readonly #run: (items: Item[]) => Promise<readonly (Result | Error)[]>;
   readonly #rules: BatchRules;
   readonly #pace: Pace | undefined;
   #waiting: Waiting<Item, Result>[] = [];
-  #working: Promise<void> | undefined;
+  /** How many work on batches, of which one may be gathering the next. */
+  #workers = 0;
+  #isGathering = false;
+  /** Resolved when nobody works any more. */
+  #idle = Promise.withResolvers<void>();
   /** Ends the present wait for more. */
   #beginNow: (() => void) | undefined;
   #isEnding = false;
@@ -47,7 +53,7 @@ export class Batches<Item, Result> implements AsyncDisposable {
   add(item: Item): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
-      this.#working ??= this.#work();
+      this.#workMore();
       if (this.#isEnough()) this.#beginNow?.();
     });
   }
@@ -56,14 +62,23 @@ export class Batches<Item, Result> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnding = true;
     this.#beginNow?.();
-    await this.#working;
+    if (this.#workers > 0) await this.#idle.promise;
+  }
+
+  #workMore(): void {
+    if (this.#isGathering || this.#waiting.length === 0 || this.#workers >= (this.#rules.width ?? 1)) return;
+    if (this.#workers++ === 0) this.#idle = Promise.withResolvers();
+    void this.#work();
   }
 
   async #work(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && !this.#isGathering) {
+      this.#isGathering = true;
       const waitedMs = await this.#gather();
+      this.#isGathering = false;
       const batch = this.#waiting.splice(0, this.#rules.most);
       this.#pace?.begin(batch.length, waitedMs);
+      this.#workMore();
       const results = await this.#run(batch.map(({ item }) => item)).catch((error) => error);
       for (const [n, { resolve, reject }] of batch.entries()) {
         const result = Array.isArray(results) ? results[n] : results;
@@ -71,7 +86,7 @@ export class Batches<Item, Result> implements AsyncDisposable {
         else resolve(result);
       }
     }
-    this.#working = undefined;
+    if (--this.#workers === 0) this.#idle.resolve();
   }
 
   #isEnough(): boolean {

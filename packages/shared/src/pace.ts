@@ -39,6 +39,7 @@ export class Pace {
     const now = this.#now();
     // What waited for less may just have been alone by chance.
     if (items === 1 && waitedMs >= everyMs / 2) this.#next = Math.min(this.#next, now - spared * everyMs);
-    this.#next = Math.max(this.#next, now - (burst - 1) * everyMs) + everyMs;
+    // Those that did not wait, because there was enough to do, leave no longer wait to others.
+    this.#next = Math.min(Math.max(this.#next, now - (burst - 1) * everyMs), now) + everyMs;
   }
 }

@@ -8,7 +8,6 @@ import { exampleOf } from '../events/payload.ts';
 import { findWebhook } from '../webhooks/find-webhook.ts';
 import { requireActive } from '../webhooks/webhook.ts';
 import { newDelivery, toProto } from './delivery.ts';
-import { storeDeliveries } from './store-deliveries.ts';
 
 /** What is sent when neither the caller nor the webhook names a type of event. */
 const usual = 'task.completed';
@@ -28,6 +27,6 @@ export async function testWebhook(
   const { project_id } = webhook;
   const source = { webhook, kind: 'test', project_id, told: exampleOf(type, now), ...traced() } as const;
   const delivery = newDelivery(source, now, ctx.config.DELIVERY_TTL_DAYS);
-  await storeDeliveries(ctx, [delivery]);
+  await ctx.newDeliveries.store([delivery]);
   return toProto(delivery);
 }

@@ -2,7 +2,7 @@ import { newId } from '@claude-cli/shared/ids';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Delivery, newDelivery } from '../deliveries/delivery.ts';
-import { storeDeliveries } from '../deliveries/store-deliveries.ts';
+import { NewDeliveries } from '../deliveries/new-deliveries.ts';
 import { exampleOf } from '../events/payload.ts';
 import { openTestDispatching, type TestDispatching } from '../testing/dispatching.ts';
 import { hang, type Receiver, status } from '../testing/receiver.ts';
@@ -28,7 +28,7 @@ const made = (count: number): Delivery[] => {
   );
 };
 const store = (dispatcher: Dispatcher, some: readonly Delivery[]) =>
-  storeDeliveries({ deliveries: at.deliveries, dispatcher, handOver: (all) => dispatcher.handOver(all) }, some);
+  new NewDeliveries(at.deliveries, dispatcher, (all) => dispatcher.handOver(all)).store(some);
 const stored = () => at.deliveries.find().lean<Delivery[]>();
 const untilAllSucceeded = (wanted: number) =>
   until(`${wanted} succeeded`, async () => (await at.count('succeeded')) === wanted);

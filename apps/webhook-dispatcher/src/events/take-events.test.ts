@@ -5,11 +5,11 @@ import { planOf } from '@claude-cli/shared/testing/plan';
 import { until } from '@claude-cli/shared/testing/until';
 import type { DeliverableEvent } from '@claude-cli/shared/webhooks/catalog';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { storeDeliveries } from '../deliveries/store-deliveries.ts';
+import { NewDeliveries } from '../deliveries/new-deliveries.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { newWebhook, taskCompleted, taskUpdated } from '../testing/requests.ts';
 import { candidatesFor } from './match.ts';
-import { deliverEvents } from './take-events.ts';
+import { Deliverer } from './take-events.ts';
 
 let platform: TestPlatform;
 let owner: Origin;
@@ -128,9 +128,11 @@ describe('events', () => {
     const waits = { status: 'pending', cancel_reason: null, finished_at: null } as const;
     await platform.ctx.deliveries.updateOne({ _id: delivery._id }, { $set: waits });
     const again = { ...delivery, ...waits };
-    await storeDeliveries({ ...platform.ctx, handOver }, [again]);
-    await platform.ctx.deliveries.updateOne({ _id: delivery._id }, { $set: { status: 'succeeded' } });
-    await storeDeliveries({ ...platform.ctx, handOver }, [again]);
+    const { deliveries, dispatcher } = platform.ctx;
+    const newDeliveries = new NewDeliveries(deliveries, dispatcher, handOver);
+    await newDeliveries.store([again]);
+    await deliveries.updateOne({ _id: delivery._id }, { $set: { status: 'succeeded' } });
+    await newDeliveries.store([again]);
     expect(handedOver).toEqual([delivery._id]);
   });
 
@@ -177,8 +179,9 @@ describe('events', () => {
     const updated = taskUpdated(project_id);
     const broken = { ...updated, data: { ...updated.data, changes: null } } as unknown as DeliverableEvent;
     const unknown = { ...good, type: 'task.exploded' } as unknown as DeliverableEvent;
-    const failures = await deliverEvents(platform.ctx, [broken, good, unknown]);
-    expect(failures).toEqual([expect.any(Error), undefined, expect.any(Error)]);
+    await using deliverer = new Deliverer(platform.ctx);
+    const results = await Promise.allSettled([broken, good, unknown].map((event) => deliverer.deliver(event)));
+    expect(results.map((result) => result.status)).toEqual(['rejected', 'fulfilled', 'rejected']);
     expect(await toldTo(webhook_id)).toEqual(['task.completed']);
   });
 
@@ -189,8 +192,10 @@ describe('events', () => {
     const hooks = await Promise.all(Array.from({ length: 20 }, () => webhookOf(keen, ['task.completed'], id)));
     const before = [await asked('ProjectService/ListMembers'), await asked('AuthService/CheckUser')] as const;
     const events = Array.from({ length: 30 }, () => taskCompleted(id) as DeliverableEvent);
-    await deliverEvents(ctx, events.slice(0, 15));
-    await deliverEvents(ctx, events.slice(15));
+    await using deliverer = new Deliverer(ctx);
+    for (const some of [events.slice(0, 15), events.slice(15)]) {
+      await Promise.all(some.map((event) => deliverer.deliver(event)));
+    }
     expect(await ctx.deliveries.countDocuments({ webhook_id: { $in: hooks } })).toBe(600);
     expect((await asked('ProjectService/ListMembers')) - before[0]).toBe(1);
     expect((await asked('AuthService/CheckUser')) - before[1]).toBeLessThan(10);

@@ -3,14 +3,45 @@ import { eventPattern } from '@claude-cli/shared/event-routing';
 import { type DeliverableEvent, deliverableTypes, isDeliverable } from '@claude-cli/shared/webhooks/catalog';
 import type { Context } from '../context.ts';
 import { newDelivery } from '../deliveries/delivery.ts';
-import { storeDeliveries } from '../deliveries/store-deliveries.ts';
-import { matchesOf } from './match.ts';
+import { deliveryIdOf } from '../deliveries/delivery-id.ts';
+import { type Candidate, matchesOf } from './match.ts';
 import { type Told, toldOf } from './payload.ts';
 
-/** Events that are matched together at most; twice as many are taken from the queue at once. */
+/** Events that are matched together at most. */
 const most = 200;
+/** Events that are taken from the queue at once: while some are matched, the deliveries of others are sent and stored. */
+const prefetch = 3 * most;
 /** How often events are matched, unless there are many: a question costs the same whether one event is asked about or fifty. */
 const pace = { everyMs: 50, burst: 8 };
+
+/** Makes events deliveries, one per webhook that is to be told. */
+export class Deliverer implements AsyncDisposable {
+  readonly #ctx: Context;
+  readonly #matches: Batches<DeliverableEvent, Concerned>;
+
+  constructor(ctx: Context) {
+    this.#ctx = ctx;
+    this.#matches = new Batches((events) => concernedBy(ctx, events), { most, pace });
+  }
+
+  /** Resolves when the deliveries of an event are stored and sure to be sent. Rejects when it is not as it should be. */
+  async deliver(event: DeliverableEvent): Promise<void> {
+    const { newDeliveries, config } = this.#ctx;
+    const { told, webhooks } = await this.#matches.add(event);
+    const { id: event_id, project_id, traceparent } = event;
+    const now = new Date();
+    const storing = webhooks.map((webhook) => {
+      const source = { webhook, kind: 'event', event_id, project_id, told, traceparent } as const;
+      const make = () => newDelivery(source, now, config.DELIVERY_TTL_DAYS);
+      return newDeliveries.storeOne(deliveryIdOf(event_id, webhook._id), make);
+    });
+    await Promise.all(storing);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#matches[Symbol.asyncDispose]();
+  }
+}
 
 /**
  * Take events and make each a delivery per webhook that is to be told of it. An event is acknowledged after its deliveries are
@@ -19,42 +50,39 @@ const pace = { everyMs: 50, burst: 8 };
  */
 export async function takeEvents(ctx: Context): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
-  const batches = stack.use(
-    new Batches<DeliverableEvent, void>((events) => deliverEvents(ctx, events), { most, pace }),
-  );
+  const deliverer = stack.use(new Deliverer(ctx));
   stack.use(
     await ctx.bus.subscribe<DeliverableEvent>(
       {
         queue: ctx.bus.names.serviceQueue('webhook-dispatcher.events'),
         exchange: 'events',
         patterns: deliverableTypes.map((type) => eventPattern(type)),
-        // Another batch gathers while one is under way.
-        prefetch: 2 * most,
+        prefetch,
       },
-      (event) => batches.add(event),
+      (event) => deliverer.deliver(event),
     ),
   );
   return stack.move();
 }
 
-/**
- * Make each event a delivery per webhook that is to be told of it.
- * @returns for each event the error that it failed by itself with, if it did
- */
-export async function deliverEvents(ctx: Context, events: readonly DeliverableEvent[]): Promise<(Error | undefined)[]> {
+/** What is told of an event, and to which webhooks. */
+interface Concerned {
+  told: Told;
+  webhooks: Candidate[];
+}
+
+/** For each event who is told of it, or the error that it fails by itself with. */
+async function concernedBy(ctx: Context, events: readonly DeliverableEvent[]): Promise<(Concerned | Error)[]> {
   const results = new Map(events.map((event) => [event, tell(event)]));
-  const told = new Map([...results].filter((entry): entry is [DeliverableEvent, Told] => !(entry[1] instanceof Error)));
+  const sound = events.filter((event) => !(results.get(event) instanceof Error));
   // Whoever was taken out of a project is told of nothing that comes after the news of it.
-  for (const event of told.keys()) ctx.audience.forget(event);
-  const now = new Date();
-  const matches = await matchesOf(ctx, [...told.keys()]);
-  const deliveries = matches.map(({ event, webhook }) => {
-    const { id: event_id, project_id, traceparent } = event;
-    const source = { event_id, project_id, told: told.get(event) ?? toldOf(event), traceparent };
-    return newDelivery({ webhook, kind: 'event', ...source }, now, ctx.config.DELIVERY_TTL_DAYS);
+  for (const event of sound) ctx.audience.forget(event);
+  const matches = Map.groupBy(await matchesOf(ctx, sound), ({ event }) => event);
+  return events.map((event) => {
+    const told = results.get(event) ?? tell(event);
+    if (told instanceof Error) return told;
+    return { told, webhooks: matches.get(event)?.map(({ webhook }) => webhook) ?? [] };
   });
-  await storeDeliveries(ctx, deliveries);
-  return [...results.values()].map((result) => (result instanceof Error ? result : undefined));
 }
 
 /** An event that is not as it should be fails alone, not those that happen to be matched with it. */
