@@ -54,7 +54,9 @@ export async function posixSpawn() {
   try {
     const { default: koffi } = await import('koffi');
     return startBy(bind(koffi.load(null)), () => koffi.errno());
-  } catch {
+  } catch (error) {
+    // Commands run all the same, but each costs more, which an operator should know.
+    process.stderr.write(`processes are started by Node, since libc cannot be called: ${error}\n`);
     return undefined;
   }
 }
