@@ -65,8 +65,8 @@ export async function takeTurn(
   return 'none';
 }
 
-/** Another claim of this process has taken it since it was read. */
-function isTaken({ knownRuns }: Context, { _id, generation }: Head): boolean {
+/** Whether this process has let it be taken since it was read. */
+export function isTaken({ knownRuns }: Context, { _id, generation }: Pick<Head, '_id' | 'generation'>): boolean {
   return (knownRuns.get(_id)?.generation ?? 0) > generation;
 }
 

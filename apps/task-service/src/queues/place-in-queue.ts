@@ -1,6 +1,7 @@
 import { priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
 import { type Execution, rankOf } from '../executions/execution.ts';
+import { isTaken } from '../executions/take-turn.ts';
 import { placeOf, waitOf } from './forecast.ts';
 import { forecastOverview } from './overview.ts';
 import { byName, byPriority, nameOf } from './queue-name.ts';
@@ -15,13 +16,14 @@ export interface PlaceInQueue {
 /**
  * Where an execution stands in the order of service, and when its turn should come (see placeOf and waitOf). What waits for
  * something else than its turn, and what waits in another queue that is paused, is not ahead. While its own queue is paused,
- * the time is the one as if it were resumed now; one that has no place yet is counted behind all others.
+ * the time is the one as if it were resumed now; one that has no place yet is counted behind all others. One that a slot was given
+ * as soon as it was queued is the first.
  */
 export async function placeInQueue(ctx: Context, execution: Execution): Promise<PlaceInQueue> {
   const { priority } = execution;
   const { sizes, places } = ctx.queues;
   const [ahead, ready, { status, outlook }] = await Promise.all([
-    places.ahead(execution),
+    isTaken(ctx, execution) ? 0 : places.ahead(execution),
     Promise.all(priorities.map((other) => (other === priority ? 0 : sizes.ready(other)))),
     forecastOverview(ctx),
   ]);
