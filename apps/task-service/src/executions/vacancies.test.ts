@@ -1,7 +1,7 @@
 import type { AwaitedExecution } from '@claude-cli/proto/platform/v1/executions';
 import { newId } from '@claude-cli/shared/ids';
 import { until } from '@claude-cli/shared/testing/until';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
 
@@ -69,6 +69,15 @@ describe('slots that wait', () => {
     }
     expect(await runner.stored(first)).toMatchObject({ status: 'running', lease: { runner_id } });
     expect(await runner.take()).toBe(false);
+  });
+
+  test('make what they are given the first in the queue, for which nothing is counted', async () => {
+    const { ended } = await wait([newId()]);
+    const counting = jest.spyOn(platform.ctx.queues.places, 'ahead');
+    expect(await runner.execute(await runner.newTask(project))).toMatchObject({ status: 'queued', queue_position: 1 });
+    await ended;
+    expect(counting).not.toHaveBeenCalled();
+    counting.mockRestore();
   });
 
   test('of several runners are given something in turn', async () => {

@@ -17,13 +17,14 @@ export interface PlaceInQueue {
  * Where an execution stands in the order of service, and when its turn should come (see placeOf and waitOf). What waits for
  * something else than its turn, and what waits in another queue that is paused, is not ahead. While its own queue is paused,
  * the time is the one as if it were resumed now; one that has no place yet is counted behind all others. One that a slot was given
- * as soon as it was queued is the first.
+ * as soon as it was queued is the first, and starts now.
  */
 export async function placeInQueue(ctx: Context, execution: Execution): Promise<PlaceInQueue> {
+  if (isTaken(ctx, execution)) return { position: 1, estimatedStart: new Date() };
   const { priority } = execution;
   const { sizes, places } = ctx.queues;
   const [ahead, ready, { status, outlook }] = await Promise.all([
-    isTaken(ctx, execution) ? 0 : places.ahead(execution),
+    places.ahead(execution),
     Promise.all(priorities.map((other) => (other === priority ? 0 : sizes.ready(other)))),
     forecastOverview(ctx),
   ]);
