@@ -106,6 +106,17 @@ test('a runner that stops ends its waits first, and runs what was just given', a
   expect(await harness.finished(execution_id)).toMatchObject({ status: 'completed' });
 });
 
+test('a runner that stops cuts off waits that do not end, and asks what they were granted', async () => {
+  const runner = await harness.runner({ RUNNER_CONCURRENCY: '1', SHUTDOWN_GRACE_MS: '60000' });
+  await allWait(1);
+  const unheard = job('true');
+  harness.standIn.endsNoWaits = true;
+  harness.standIn.grantUnheard(waiting()[0] ?? '', unheard);
+  await runner[Symbol.asyncDispose]();
+  expect(harness.standIn.waits.at(-1)).toMatchObject({ maybe_granted: true, wait_ms: 0 });
+  expect(await harness.finished(unheard.execution_id)).toMatchObject({ status: 'completed' });
+});
+
 test('where nobody can wait, tokens are enough', async () => {
   harness.standIn.away = true;
   await harness.runner({ RUNNER_CONCURRENCY: '2' });

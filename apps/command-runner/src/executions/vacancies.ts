@@ -131,7 +131,8 @@ export class Vacancies {
     for (;;) {
       const doubtful = [...this.#free.values()].filter(isDoubtful);
       if (doubtful.length === 0 || performance.now() >= until) return;
-      await this.#call(doubtful, 0).catch(() => {});
+      // Not by the signal that has cut off the waits.
+      await this.#call(doubtful, 0, AbortSignal.timeout(Math.ceil(until - performance.now()))).catch(() => {});
       await delay(doubtEveryMs);
     }
   }
@@ -159,7 +160,11 @@ export class Vacancies {
     const began = performance.now();
     const pause = (ms: number) => delay(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
     try {
-      const count = await this.#call(vacancies, vacancies.some(isDoubtful) ? doubtEveryMs : waitMs);
+      const count = await this.#call(
+        vacancies,
+        vacancies.some(isDoubtful) ? doubtEveryMs : waitMs,
+        this.#cancel.signal,
+      );
       this.#failures = 0;
       // A replica that is being stopped lets nobody wait.
       if (count === 0 && performance.now() - began < retry.firstMs) await pause(retry.firstMs);
@@ -172,14 +177,14 @@ export class Vacancies {
     }
   }
 
-  /** @returns how many executions were given */
-  async #call(vacancies: readonly Vacancy[], wait_ms: number): Promise<number> {
+  /** @param end cuts it off @returns how many executions were given */
+  async #call(vacancies: readonly Vacancy[], wait_ms: number, end: AbortSignal): Promise<number> {
     // Leases are counted from before the call: by our clock they end no later than by the clock of task-service.
     const asked = performance.now();
     const claim_ids = vacancies.map(({ claim_id }) => claim_id);
     const maybe_granted = vacancies.some(isDoubtful);
     const request = { runner_id: this.#ctx.runner.runner_id, claim_ids, wait_ms, maybe_granted };
-    const origin = { ...ownOrigin(), signal: AbortSignal.any([this.#cancel.signal]) };
+    const origin = { ...ownOrigin(), signal: AbortSignal.any([end]) };
     let count = 0;
     try {
       for await (const { claim_id, job, waited_ms } of await this.#ctx.waits.awaitExecutions(request, origin)) {

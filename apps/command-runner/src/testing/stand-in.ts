@@ -30,6 +30,8 @@ export class StandIn implements AsyncDisposable {
   readonly endedWaits: string[] = [];
   /** Whether the next wait breaks off that is given something. */
   losesGiven = false;
+  /** Whether waits go on although they are to end. */
+  endsNoWaits = false;
   #endWaits = new AbortController();
   /** How many slots are free, by each wait. */
   readonly #waits = new Set<() => number>();
@@ -88,6 +90,7 @@ export class StandIn implements AsyncDisposable {
           },
           endAwaiting: async (self, { runner_id }) => {
             self.endedWaits.push(runner_id);
+            if (self.endsNoWaits) return {};
             self.#endWaits.abort();
             self.#endWaits = new AbortController();
             return {};
@@ -171,6 +174,11 @@ export class StandIn implements AsyncDisposable {
     this.#answers.delete(claim_id);
   }
 
+  /** Grant a job to a question without a word, as an answer that is lost does. */
+  grantUnheard(claim_id: string, job: Job): void {
+    this.#answers.set(claim_id, job);
+  }
+
   /** Give a job to a slot that waits. */
   offer(job: Job): void {
     this.#offered.push(job);
@@ -184,6 +192,7 @@ export class StandIn implements AsyncDisposable {
     this.#offered.length = 0;
     this.endedWaits.length = 0;
     this.losesGiven = false;
+    this.endsNoWaits = false;
     this.claims.length = 0;
     this.calls.length = 0;
     this.gate = undefined;
