@@ -73,13 +73,12 @@ interface Concerned {
 
 /** For each event who is told of it, or the error that it fails by itself with. */
 async function concernedBy(ctx: Context, events: readonly DeliverableEvent[]): Promise<(Concerned | Error)[]> {
-  const results = new Map(events.map((event) => [event, tell(event)]));
-  const sound = events.filter((event) => !(results.get(event) instanceof Error));
+  const results = events.map((event) => ({ event, told: tell(event) }));
+  const sound = results.flatMap(({ event, told }) => (told instanceof Error ? [] : event));
   // Whoever was taken out of a project is told of nothing that comes after the news of it.
   for (const event of sound) ctx.audience.forget(event);
   const matches = Map.groupBy(await matchesOf(ctx, sound), ({ event }) => event);
-  return events.map((event) => {
-    const told = results.get(event) ?? tell(event);
+  return results.map(({ event, told }) => {
     if (told instanceof Error) return told;
     return { told, webhooks: matches.get(event)?.map(({ webhook }) => webhook) ?? [] };
   });
