@@ -1,5 +1,6 @@
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { serialize } from 'bson';
+import type { LRUCache } from 'lru-cache';
 import { changedFields } from './changed-fields.ts';
 import { CommandError } from './errors.ts';
 import { Index, type IndexSpec } from './index.ts';
@@ -12,6 +13,11 @@ export interface Tables {
   prepare(sql: string): StatementSync;
   /** The rows of a query, while others of the same text may be read, too. */
   scan(sql: string, ...values: SQLInputValue[]): Iterable<Record<string, SQLOutputValue>>;
+  /**
+   * Documents that were found by their `_id` or changed, by the number of the collection and the key of the `_id`; empty after
+   * every rollback. What is changed several times in a moment is so read from its table once.
+   */
+  readonly recent: Pick<LRUCache<string, Stored>, 'get' | 'set' | 'delete'>;
   /** Has to be called before the catalog is written. */
   catalogChanges(): void;
 }
@@ -104,16 +110,21 @@ export class Collection {
   }
 
   /** The documents of a range of an index with their keys; with arrays the same document can come again. */
-  *scan(index: Index, { low, high }: Range, reverse: boolean): Generator<{ key: string; doc: Stored }> {
+  *scan(index: Index, range: Range, reverse: boolean): Generator<{ key: string; doc: Stored }> {
+    const { low, high, fixed } = range;
+    // A whole key, and so one document at most.
+    const isKey = fixed > 0 && fixed === low.length;
+    const recent = index === this.#idIndex && isKey ? this.#placeOf(low) : undefined;
+    const known = recent === undefined ? undefined : this.#tables.recent.get(recent);
+    if (known) return yield { key: low, doc: known };
     const sql =
       `SELECT i.key, d.record, d.bson FROM ${index.table} i CROSS JOIN ${this.#docs} d ON d.record = i.record ` +
       `WHERE i.key >= ? AND i.key < ? ORDER BY i.key${reverse ? ' DESC' : ''}`;
     const rows = this.#tables.scan(sql, Buffer.from(low, 'latin1'), Buffer.from(high, 'latin1'));
     for (const { key, record, bson } of rows) {
-      yield {
-        key: Buffer.from(key as Uint8Array).toString('latin1'),
-        doc: new Stored(record as number, bson as Uint8Array),
-      };
+      const doc = new Stored(record as number, bson as Uint8Array);
+      if (recent !== undefined) this.#tables.recent.set(recent, doc);
+      yield { key: Buffer.from(key as Uint8Array).toString('latin1'), doc };
     }
   }
 
@@ -146,6 +157,7 @@ export class Collection {
     const stored = new Stored(before.record, bytes, doc);
     this.#tables.prepare(`UPDATE ${this.#docs} SET bson = ? WHERE record = ?`).run(bytes, stored.record);
     const fields = changedFields(before.bytes, bytes);
+    this.#tables.recent.set(this.#placeOf(this.#idKeyOf(before)), stored);
     this.#reindex(
       before,
       stored,
@@ -157,6 +169,7 @@ export class Collection {
   /** Removes a document. */
   remove(doc: Stored): void {
     this.#tables.prepare(`DELETE FROM ${this.#docs} WHERE record = ?`).run(doc.record);
+    this.#tables.recent.delete(this.#placeOf(this.#idKeyOf(doc)));
     this.#reindex(doc, undefined, this.#indexes);
   }
 
@@ -210,6 +223,20 @@ export class Collection {
     return `keys_${this.number}_${index}`;
   }
 
+  /** Every collection has it, from its beginning. */
+  get #idIndex(): Index {
+    return this.#indexes[0] as Index;
+  }
+
+  #idKeyOf({ doc }: Stored): string {
+    const [key = ''] = this.#idIndex.keysOf(doc);
+    return key;
+  }
+
+  #placeOf(idKey: string): string {
+    return `${this.number} ${idKey}`;
+  }
+
   #reindex(before: Stored | undefined, next: Stored | undefined, indexes: readonly Index[]): void {
     const flags = flagsOf(indexes);
     try {
@@ -218,12 +245,7 @@ export class Collection {
           Set<string>,
           Set<string>,
         ];
-        for (const key of old.difference(fresh)) {
-          this.#tables
-            .prepare(`DELETE FROM ${index.table} WHERE key = ? AND record = ?`)
-            .run(Buffer.from(key, 'latin1'), before?.record ?? 0);
-        }
-        if (next) this.#link(index, next, fresh.difference(old));
+        this.#rekey(index, before, [...old.difference(fresh)], next, [...fresh.difference(old)]);
       }
     } finally {
       // Also when it failed: what is rolled back then is read from the catalog again.
@@ -231,17 +253,37 @@ export class Collection {
     }
   }
 
-  #link(index: Index, doc: Stored, keys: ReadonlySet<string>): void {
-    const insert = this.#tables.prepare(`INSERT INTO ${index.table} VALUES (?, ?)`);
-    for (const key of keys) {
-      try {
-        insert.run(Buffer.from(key, 'latin1'), doc.record);
-      } catch (error) {
-        // SQLITE_CONSTRAINT, of which there is only the primary key.
-        throw ((error as { errcode?: number }).errcode ?? 0) % 256 === 19
-          ? index.duplicate(this.namespace, doc.doc, key)
-          : error;
-      }
+  /** Takes keys away from a document and gives it others, each in the place of one that goes where there is one. */
+  #rekey(index: Index, before: Stored | undefined, old: string[], next: Stored | undefined, fresh: string[]): void {
+    const record = before?.record ?? 0;
+    const moved = Math.min(old.length, fresh.length);
+    for (const key of old.slice(moved)) {
+      this.#tables
+        .prepare(`DELETE FROM ${index.table} WHERE key = ? AND record = ?`)
+        .run(Buffer.from(key, 'latin1'), record);
+    }
+    if (!next) return;
+    const move = `UPDATE ${index.table} SET key = ? WHERE key = ? AND record = ?`;
+    for (let n = 0; n < moved; n++) {
+      const [from = '', to = ''] = [old[n], fresh[n]];
+      this.#put(index, next, to, move, Buffer.from(from, 'latin1'), record);
+    }
+    this.#link(index, next, fresh.slice(moved));
+  }
+
+  #link(index: Index, doc: Stored, keys: Iterable<string>): void {
+    for (const key of keys) this.#put(index, doc, key, `INSERT INTO ${index.table} VALUES (?, ?)`, doc.record);
+  }
+
+  /** @param sql has the key as its first parameter */
+  #put(index: Index, doc: Stored, key: string, sql: string, ...rest: SQLInputValue[]): void {
+    try {
+      this.#tables.prepare(sql).run(Buffer.from(key, 'latin1'), ...rest);
+    } catch (error) {
+      // SQLITE_CONSTRAINT, of which there is only the primary key.
+      throw ((error as { errcode?: number }).errcode ?? 0) % 256 === 19
+        ? index.duplicate(this.namespace, doc.doc, key)
+        : error;
     }
   }
 }

@@ -23,6 +23,42 @@ describe('writes', () => {
     expect(result).toMatchObject({ matchedCount: 1, modifiedCount: 0 });
   });
 
+  test('a change that fails on an index leaves no trace, and one before it in the same command stays', async () => {
+    await items.createIndex({ name: 1 }, { unique: true });
+    await items.insertMany([
+      { _id: 1, name: 'a', n: 1 },
+      { _id: 2, name: 'b', n: 1 },
+    ]);
+    const taken = items.findOneAndUpdate({ _id: 2 }, { $set: { name: 'a', n: 2 } });
+    await expect(taken).rejects.toMatchObject({ code: 11000 });
+    expect(await items.findOne({ _id: 2 })).toEqual({ _id: 2, name: 'b', n: 1 });
+    const writes = [
+      { updateOne: { filter: { _id: 1 }, update: { $set: { name: 'c' } } } },
+      { updateOne: { filter: { _id: 2 }, update: { $set: { name: 'c', n: 2 } } } },
+      { updateOne: { filter: { _id: 1 }, update: { $inc: { n: 1 } } } },
+    ];
+    await expect(items.bulkWrite(writes, { ordered: false })).rejects.toBeInstanceOf(MongoBulkWriteError);
+    expect(await items.find({ _id: { $in: [1, 2] } }).toArray()).toEqual([
+      { _id: 1, name: 'c', n: 2 },
+      { _id: 2, name: 'b', n: 1 },
+    ]);
+    await items.dropIndex('name_1');
+  });
+
+  test('what is found by its _id is what it was changed to by another way', async () => {
+    await items.insertMany([
+      { _id: 1, kind: 'x' },
+      { _id: 2, kind: 'x' },
+    ]);
+    await items.find({ _id: { $in: [1, 2] } }).toArray();
+    await items.updateMany({ kind: 'x' }, [{ $set: { kind: 'y', gone: '$$REMOVE' } }]);
+    expect(await items.findOne({ _id: 1, gone: { $exists: false } })).toEqual({ _id: 1, kind: 'y' });
+    await items.replaceOne({ kind: 'y', _id: 2 }, { kind: 'z' });
+    await items.deleteOne({ kind: 'y' });
+    expect(await items.findOne({ _id: 1 })).toBeNull();
+    expect(await items.findOne({ _id: 2 })).toEqual({ _id: 2, kind: 'z' });
+  });
+
   test('an upsert begins with the equalities of its filter', async () => {
     const result = await items.updateOne(
       { _id: 'x', kind: 'a', n: { $gt: 3 } },

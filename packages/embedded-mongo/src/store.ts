@@ -3,13 +3,21 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { deserialize } from 'bson';
-import { type CatalogEntry, Collection, type Tables } from './collection.ts';
+import { LRUCache } from 'lru-cache';
+import { type CatalogEntry, Collection, type Stored, type Tables } from './collection.ts';
 import { CommandError } from './errors.ts';
 import { idIndex } from './index.ts';
 
 /** The disk is told to keep what was written at most this often; the kernel has it before a client's reply. */
 const syncEveryMs = 50;
 const maxStatements = 2_000;
+/**
+ * The log is written into the file when it has so many pages of 4 KiB: pages that change again and again, as those of indexes do,
+ * are then written there once. After a crash so much has to be read again.
+ */
+const logPages = 8_000;
+/** BSON of the documents that are remembered, in bytes. */
+const recentBytes = 4 * 1024 * 1024;
 
 /** The SQL around what is done as a whole. */
 interface Frame {
@@ -40,6 +48,10 @@ export class Store {
   /** Statements of scans that none uses now. */
   readonly #scans = new Map<string, StatementSync[]>();
   readonly #collections = new Map<string, Collection>();
+  readonly #recent = new LRUCache<string, Stored>({
+    maxSize: recentBytes,
+    sizeCalculation: ({ bytes }) => bytes.length,
+  });
   readonly #log: number | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   /** How many transactions, each a part of the one before, are under way. */
@@ -55,7 +67,8 @@ export class Store {
     try {
       this.#db.exec(
         'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ' +
-          'PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 4194304; BEGIN IMMEDIATE; ' +
+          `PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = ${logPages}; ` +
+          `PRAGMA journal_size_limit = ${logPages * 4096}; BEGIN IMMEDIATE; ` +
           'CREATE TABLE IF NOT EXISTS catalog (number INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL); COMMIT',
       );
       this.#load();
@@ -115,6 +128,11 @@ export class Store {
     }
   }
 
+  /** Does several things, of which each is a transaction, with one writing of the log. */
+  together<T>(run: () => T): T {
+    return this.#depth === 0 ? this.transaction(run) : run();
+  }
+
   /** Gives the folder back. */
   close(): void {
     if (!this.#db.isOpen) return;
@@ -132,6 +150,7 @@ export class Store {
       return result;
     } catch (error) {
       if (this.#db.isTransaction) for (const sql of rollback) this.#prepare(sql).run();
+      this.#recent.clear();
       if (this.#catalogChanged) this.#load();
       const { code, errcode = 0, message } = error as Error & { code?: string; errcode?: number };
       if (code !== 'ERR_SQLITE_ERROR') throw error;
@@ -177,6 +196,7 @@ export class Store {
   readonly #tables: Tables = {
     prepare: (sql) => this.#prepare(sql),
     scan: (sql, ...values) => this.#scan(sql, values),
+    recent: this.#recent,
     catalogChanges: () => {
       this.#catalogChanged = true;
     },

@@ -23,6 +23,8 @@ import {
 export interface Update {
   /** True when it puts a whole document in the other's place. */
   readonly replaces: boolean;
+  /** Whether the changed copy is just what is read from its BSON: others may have fields that are undefined and not written. */
+  readonly isExact: boolean;
   /** The changed copy of a document. @throws CommandError when the update does not fit the document */
   apply(doc: Doc, inserting: boolean): Doc;
 }
@@ -52,6 +54,7 @@ export function compileUpdate(update: unknown, filter: Filter, arrayFilters: unk
   const roots = new Set(touched.map((path) => path.split('.')[0] as string));
   return {
     replaces: false,
+    isExact: true,
     apply(doc, inserting) {
       const out = { ...doc };
       // The rest is shared with the document, and stays as it is.
@@ -117,13 +120,14 @@ function checkConflicts(paths: readonly string[]): void {
 function replacement(update: Doc): Update {
   const dollar = Object.keys(update).find((key) => key.startsWith('$'));
   if (dollar) refuseDollar(dollar);
-  return { replaces: true, apply: (doc) => ({ _id: doc._id, ...update }) };
+  return { replaces: true, isExact: false, apply: (doc) => ({ _id: doc._id, ...update }) };
 }
 
 function pipelineUpdate(update: unknown[], around: Surroundings): Update {
   const run = compilePipeline(update, around, pipelineStages);
   return {
     replaces: false,
+    isExact: false,
     apply: (doc) => ({ _id: doc._id, ...(retype(run([toPlain(doc) as Doc])[0], doc) as Doc) }),
   };
 }
@@ -154,8 +158,9 @@ export function prepared(given: Doc): Version {
 }
 
 /** The new version of a document. @throws CommandError ImmutableField when it has another `_id` */
-export function changed(update: Update, before: Stored): Version {
-  return checked(update.apply(before.doc, false), before.doc._id);
+export function changed(update: Update, before: Stored): Pick<Version, 'bytes'> & Partial<Version> {
+  const { bytes, doc } = checked(update.apply(before.doc, false), before.doc._id);
+  return { bytes, ...(update.isExact && { doc }) };
 }
 
 /** What an upsert inserts: the fields that the filter asks to equal a value, and then the update. */

@@ -62,10 +62,11 @@ export function setField(doc: Doc, name: string, value: unknown): void {
 }
 
 function transform(value: unknown, leaf: (value: unknown) => unknown): unknown {
-  if (Array.isArray(value)) return value.map((element) => transform(element, leaf));
+  if (Array.isArray(value)) return value.map((element) => transform(element ?? null, leaf));
   if (!isDoc(value)) return leaf(value);
   const out: Doc = {};
-  for (const key of Object.keys(value)) setField(out, key, transform(value[key], leaf));
+  // What is undefined is not written either, and null in an array.
+  for (const key of Object.keys(value)) if (value[key] !== undefined) setField(out, key, transform(value[key], leaf));
   return out;
 }
 

@@ -24,6 +24,8 @@ export interface CommandContext {
 /** A command: the arguments that it knows, and what it does. Others are refused, so none is ignored silently. */
 export interface Command {
   readonly fields: string;
+  /** It reads only, or makes its own transactions; absent: what it does is one. */
+  readonly isWhole?: false;
   readonly run: (context: CommandContext) => Reply;
 }
 

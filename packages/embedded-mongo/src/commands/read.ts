@@ -101,6 +101,7 @@ export const readCommands: Record<string, Command> = {
     fields:
       'filter sort projection hint skip limit batchSize singleBatch let collation allowDiskUse noCursorTimeout tailable ' +
       'awaitData min max returnKey showRecordId allowPartialResults oplogReplay',
+    isWhole: false,
     run(context) {
       const { args, cursors } = context;
       refuseArguments(args, ['tailable', 'awaitData', 'min', 'max', 'returnKey', 'showRecordId']);
@@ -136,6 +137,7 @@ export const readCommands: Record<string, Command> = {
   },
   getMore: {
     fields: 'collection batchSize',
+    isWhole: false,
     run({ args, cursors, database }) {
       const id = Long.isLong(args.getMore) ? args.getMore : Long.fromNumber(numberOf(args.getMore));
       return { cursor: cursors.more(id, `${database}.${String(args.collection)}`, batchSizeOf(args)) };
@@ -143,6 +145,7 @@ export const readCommands: Record<string, Command> = {
   },
   killCursors: {
     fields: 'cursors',
+    isWhole: false,
     run({ args, cursors }) {
       const ids = (Array.isArray(args.cursors) ? args.cursors : []).filter((id) => Long.isLong(id));
       const { killed = [], missing = [] } = Object.groupBy(ids, (id) => (cursors.kill(id) ? 'killed' : 'missing'));
@@ -151,12 +154,14 @@ export const readCommands: Record<string, Command> = {
   },
   count: {
     fields: 'query limit skip hint fields collation',
+    isWhole: false,
     run(context) {
       return { n: countQuery(collectionOf(context), queryOf(context, context.args.query)) };
     },
   },
   distinct: {
     fields: 'key query collation hint',
+    isWhole: false,
     run(context) {
       const { key, query } = context.args;
       if (typeof key !== 'string' || key === '') throw new CommandError('BadValue', 'distinct needs a key');

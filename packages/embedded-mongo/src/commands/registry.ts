@@ -52,5 +52,6 @@ export function runCommand(context: CommandContext): Reply {
   if (['snapshot', 'linearizable'].includes(level)) notImplemented(`read concern ${level}`);
   const isOther = (field: string) => field === context.name || ignoredArguments.has(field);
   if (command.fields !== '*') checkFields(args, command.fields, `${name}.`, isOther);
-  return context.store.transaction(() => command.run(context));
+  const run = () => command.run(context);
+  return command.isWhole === false ? run() : context.store.transaction(run);
 }

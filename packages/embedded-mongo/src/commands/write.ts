@@ -30,15 +30,19 @@ function runStatements(
     throw new CommandError('InvalidLength', `Write batch sizes must be between 1 and ${maxStatements}`);
   }
   const writeErrors: Doc[] = [];
-  for (const [index, statement] of list.entries()) {
-    try {
-      store.transaction(() => run(statement as never, index));
-    } catch (thrown) {
-      const { code, message, details } = CommandError.from(thrown);
-      writeErrors.push({ index, code, errmsg: message, ...details });
-      if (args.ordered !== false) break;
+  const runAll = () => {
+    for (const [index, statement] of list.entries()) {
+      try {
+        store.transaction(() => run(statement as never, index));
+      } catch (thrown) {
+        const { code, message, details } = CommandError.from(thrown);
+        writeErrors.push({ index, code, errmsg: message, ...details });
+        if (args.ordered !== false) break;
+      }
     }
-  }
+  };
+  if (list.length === 1) runAll();
+  else store.together(runAll);
   return { ...reply, ...(writeErrors.length > 0 && { writeErrors }) };
 }
 
@@ -85,6 +89,7 @@ function targets(collection: Collection | undefined, filter: Filter, hint: unkno
 export const writeCommands: Record<string, Command> = {
   insert: {
     fields: 'documents ordered bypassDocumentValidation',
+    isWhole: false,
     run(context) {
       const namespace = namespaceOf(context);
       const reply = { n: 0 };
@@ -96,6 +101,7 @@ export const writeCommands: Record<string, Command> = {
   },
   update: {
     fields: 'updates ordered bypassDocumentValidation let',
+    isWhole: false,
     run(context) {
       const namespace = namespaceOf(context);
       const around = surroundings(context);
@@ -124,6 +130,7 @@ export const writeCommands: Record<string, Command> = {
   },
   delete: {
     fields: 'deletes ordered let',
+    isWhole: false,
     run(context) {
       const { variables } = surroundings(context);
       const reply = { n: 0 };
