@@ -30,6 +30,7 @@ import { Followers, type ToldTask } from './executions/followers.ts';
 import { wakeRefused } from './executions/project-limit.ts';
 import { SlotReleases } from './executions/slot-releases.ts';
 import { openSlotTakes, type SlotModel, type SlotTakes, slotModel } from './executions/slots.ts';
+import { openStarts, type Starts } from './executions/starts.ts';
 import { tell } from './executions/tell.ts';
 import { Vacancies } from './executions/vacancies.ts';
 import { type HistoryModel, HistoryRecorder, historyModel } from './history/history.ts';
@@ -83,6 +84,8 @@ export interface Context {
   /** What executions change in tasks. */
   taskWrites: GuardedWrites;
   executionOutbox: Outbox<ExecutionEntry, Execution>;
+  /** Executions that were claimed and of which that is not told yet. */
+  starts: Starts;
   access: ProjectAccessCache;
   users: RpcClient<typeof UserServiceService>;
   accounts: RpcClient<typeof AuthServiceService>;
@@ -114,6 +117,8 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
   const queues = await openQueues(connection, counted, (event) => bus.publishEvent(event), log);
   resources.use(queues.outbox);
   const fair = resources.use(await openFairOrder(connection, log));
+  const tellNews = (news: ExecutionEntry, execution: Execution) => tell(ctx, news, execution);
+  const executionOutbox = new Outbox<ExecutionEntry, Execution>(executions.collection, tellNews, log, { whole: true });
   const ctx: Context = {
     config,
     log,
@@ -140,16 +145,8 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     queues,
     taskWrites: new GuardedWrites(tasks.collection),
     taskOutbox: resources.use(new Outbox(tasks.collection, tellEvent, log)),
-    executionOutbox: resources.use(
-      new Outbox<ExecutionEntry, Execution>(
-        executions.collection,
-        (news, execution) => tell(ctx, news, execution),
-        log,
-        {
-          whole: true,
-        },
-      ),
-    ),
+    executionOutbox: resources.use(executionOutbox),
+    starts: resources.use(openStarts(executionOutbox)),
     access: new ProjectAccessCache(projects),
     users: projects.client(UserServiceService),
     accounts: projects.client(AuthServiceService),

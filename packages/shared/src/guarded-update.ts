@@ -22,6 +22,8 @@ export interface Decision<Document, Entry> {
   set: Partial<Document>;
   /** What the change causes; told after it is stored. */
   events: Entry[];
+  /** How many changes that are made at once it stands for; one when absent. */
+  versions?: number;
 }
 
 /** What spares a guarded update some of its work. */
@@ -120,16 +122,16 @@ function changedBy<Document extends object>(found: Document & Guarded, decision:
     ...found,
     updated_at: new Date(),
     ...Object.fromEntries(set),
-    version: found.version + 1,
+    version: found.version + (decision.versions ?? 1),
     outbox: decision.events,
   };
 }
 
 /** The update that makes a decision true; to be guarded by the version of the document on which it was decided. */
-export function updateBy<Document, Entry>({ set, events }: Decision<Document, Entry>) {
+export function updateBy<Document, Entry>({ set, events, versions = 1 }: Decision<Document, Entry>) {
   return {
     $set: { updated_at: new Date(), ...set },
-    $inc: { version: 1 },
+    $inc: { version: versions },
     $push: { outbox: { $each: events } },
   };
 }

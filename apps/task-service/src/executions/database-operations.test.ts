@@ -86,10 +86,10 @@ describe('operations of the database', () => {
   });
 
   test('of executions one after the other are few', async () => {
-    expect(await countOperations(1)).toBeLessThanOrEqual(12);
+    expect(await countOperations(1)).toBeLessThanOrEqual(11);
   });
 
   test('of executions at the same time are fewer, because they share some', async () => {
-    expect(await countOperations(width)).toBeLessThanOrEqual(9);
+    expect(await countOperations(width)).toBeLessThanOrEqual(7);
   });
 });

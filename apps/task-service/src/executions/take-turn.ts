@@ -19,12 +19,6 @@ import { sendTokens } from './tokens.ts';
 /** Executions that are looked at together when the first could not be had, and how often at most. */
 const looks = { further: 64, most: 4 };
 
-/**
- * How long after a claim its start is told, in milliseconds: by then the process runs. What follows from it, in all services, would
- * take the processors from it where these are few.
- */
-const tellStartAfterMs = 20;
-
 /** A runner's question. */
 export interface Question {
   priority: Priority;
@@ -190,7 +184,7 @@ function noteTaken(ctx: Context, taken: Execution, task: BriefTask): void {
   ctx.queues.sizes.left(priority, true);
   ctx.knownTasks.set(_id, task);
   ctx.knownRuns.set(_id, runOf(taken));
-  setTimeout(() => void ctx.executionOutbox.flush(taken), tellStartAfterMs);
+  void ctx.starts.add(taken);
 }
 
 /** When a lease ends that starts now. */

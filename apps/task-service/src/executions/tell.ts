@@ -22,6 +22,8 @@ export function hadNoTask(execution: Execution): boolean {
  */
 export async function tell(ctx: Context, news: ExecutionEntry, execution: Execution): Promise<void> {
   if (news.kind === 'stop') return ctx.bus.publishControl({ order: 'cancel', command_id: execution._id });
+  // Its end comes next, and tells both by one update.
+  if (news.kind === 'started' && isOver(execution)) return;
   const isReady = execution.status === 'queued' && execution.waiting_for === 'turn';
   // Runners need not wait until the task knows, and where a slot waits, nothing shall take the database from it.
   const { isAwaited } = ctx.vacancies;
@@ -78,7 +80,19 @@ export function decisionOn(
   execution: Execution,
   news: ExecutionEntry,
 ): Decision<Task, AnyEvent> | undefined {
-  return isNews(task, execution, news) ? applied(task, execution, news) : undefined;
+  if (!isNews(task, execution, news)) return undefined;
+  const start = { ...news, kind: 'started' } as const;
+  if (news.kind !== 'ended' || execution.started_at === null || !isNews(task, execution, start))
+    return applied(task, execution, news);
+  const begun = applied(task, execution, start);
+  const running = { ...task, ...begun.set, version: task.version + 1 };
+  const over = applied(running, execution, news);
+  return { set: { ...begun.set, ...over.set }, events: [...begun.events, ...over.events], versions: 2 };
+}
+
+/** Whether nothing more happens to it. */
+function isOver({ status }: Execution): boolean {
+  return status !== 'queued' && status !== 'running';
 }
 
 /** News may come twice, and late: a task takes only what is newer than what it took last. */
@@ -93,7 +107,11 @@ function isNews({ latest_run }: BriefTask, execution: Execution, { kind, generat
   return kind === 'ended';
 }
 
-function applied(task: BriefTask, execution: Execution, { kind, generation }: ExecutionEntry) {
+function applied(
+  task: BriefTask,
+  execution: Execution,
+  { kind, generation }: ExecutionEntry,
+): Decision<Task, AnyEvent> & { set: Partial<Task> } {
   const status = statusAfter(kind, execution);
   const now = new Date();
   const set: Partial<Task> = {
@@ -131,7 +149,8 @@ function statusAfter(kind: ExecutionEntry['kind'], execution: Execution): Task_S
 
 /** The execution knows better than the moment at which its news arrives. */
 function timesOf(kind: ExecutionEntry['kind'], { started_at, finished_at }: Execution): Partial<Task> {
-  if (kind === 'started') return { started_at };
+  // Told late, it may wait for another attempt already.
+  if (kind === 'started') return started_at ? { started_at } : {};
   if (kind !== 'ended' || !finished_at) return {};
   const actual_duration_ms = started_at ? finished_at.getTime() - started_at.getTime() : null;
   return { completed_at: finished_at, actual_duration_ms };
