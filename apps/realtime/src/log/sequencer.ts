@@ -1,4 +1,5 @@
-import type { Bus } from '@claude-cli/shared/amqp/bus';
+import { bundles, type Part, partsOf } from '@claude-cli/shared/amqp/bundle';
+import { type Bus, sendAlone } from '@claude-cli/shared/amqp/bus';
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { handledMessage, setAside } from '@claude-cli/shared/amqp/metrics';
 import { settle, tryAgain } from '@claude-cli/shared/amqp/retries';
@@ -15,8 +16,8 @@ import { loggedPatterns, scopeOf } from './scope.ts';
 type Channel = NonNullable<KeptChannel['current']>;
 type Delivery = NonNullable<Parameters<Parameters<Channel['consume']>[1]>[0]>;
 
-/** Events that are numbered at once, at most. */
-const batchSize = 200;
+/** Messages of which the events are numbered at once, at most. */
+const batchSize = 100;
 /** How often events are numbered, unless there are many: who watches hears of what keeps coming by so much later. */
 const pace = { everyMs: 40, burst: 10 };
 /** Pause between storing how far the scopes have come, in milliseconds. */
@@ -102,7 +103,7 @@ class Turn implements AsyncDisposable {
     if ((await this.#attempt(batch, batch.length === 1 ? attempts : 1)) !== 'given up') return;
     // One of them cannot be stored: alone it does not hold up the others.
     for (const delivery of batch) {
-      if ((await this.#attempt([delivery], attempts)) !== 'given up') continue;
+      if ((await this.#attempt([delivery], attempts)) !== 'given up' || (await this.#tookApart(delivery))) continue;
       this.#parts.log.error(
         { message_id: delivery.properties.messageId },
         'an event that cannot be numbered is set aside',
@@ -137,22 +138,53 @@ class Turn implements AsyncDisposable {
     });
   }
 
-  /** What cannot be read is logged and dropped. */
-  #read({ content, properties }: Delivery): AnyEvent[] {
+  /** Has the events of one message come again each alone. @returns false when there is only one */
+  async #tookApart(delivery: Delivery): Promise<boolean> {
+    const parts = partsOf(delivery);
+    if (parts.length === 1) return false;
     try {
-      const event = JSON.parse(content.toString()) as AnyEvent;
+      await Promise.all(
+        parts.map((part) => sendAlone(this.#channel, this.#parts.bus.names.serviceQueue('realtime.log'), part)),
+      );
+      settle(() => this.#channel.ack(delivery));
+    } catch (err) {
+      // The next life of the channel brings it again.
+      this.#parts.log.warn({ err }, 'events that cannot be numbered together cannot be told alone yet');
+      await this.#channel.close().catch(() => {});
+    }
+    return true;
+  }
+
+  /** What cannot be read is logged and dropped. */
+  #read(delivery: Delivery): AnyEvent[] {
+    const { messageId } = delivery.properties;
+    try {
+      return partsOf(delivery).flatMap((part) => this.#eventOf(part));
+    } catch (err) {
+      this.#parts.log.error({ err, message_id: messageId }, 'events cannot be read');
+      return [];
+    }
+  }
+
+  #eventOf({ id, body }: Part): AnyEvent[] {
+    try {
+      const event = body as AnyEvent;
       return scopeOf(event) === undefined ? [] : [event];
     } catch (err) {
-      this.#parts.log.error({ err, message_id: properties.messageId }, 'an event cannot be read');
+      this.#parts.log.error({ err, message_id: id }, 'an event cannot be read');
       return [];
     }
   }
 
   async #passOn(entries: readonly NewEntry[]): Promise<void> {
     const { live } = this.#parts.bus.names;
-    for (const { scope, epoch, seq, count, event } of entries) {
-      const body = Buffer.from(JSON.stringify({ epoch, seq, count, event }));
-      this.#channel.publish(live, scope, body, { persistent: false, contentType: 'application/json' });
+    for (const [scope, ofOne] of Map.groupBy(entries, ({ scope }) => scope)) {
+      const parts = ofOne.map(({ epoch, seq, count, event }) => {
+        return { id: event.id, headers: {}, body: { epoch, seq, count, event } };
+      });
+      for (const { content, ...about } of bundles(parts)) {
+        this.#channel.publish(live, scope, content, { ...about, persistent: false, contentType: 'application/json' });
+      }
     }
     const timer = setTimeout(() => void this.#channel.close().catch(() => {}), confirmMs);
     await this.#channel.waitForConfirms().finally(() => clearTimeout(timer));

@@ -1,3 +1,4 @@
+import { partsOf } from '@claude-cli/shared/amqp/bundle';
 import type { Bus } from '@claude-cli/shared/amqp/bus';
 import { PlatformError } from '@claude-cli/shared/errors';
 import type { AnyEvent } from '@claude-cli/shared/events';
@@ -142,9 +143,11 @@ export class Feed {
     if (!delivery) return void channel.close().catch(() => {});
     const { exchange, routingKey } = delivery.fields;
     try {
-      const told = JSON.parse(delivery.content.toString());
-      if (exchange === this.#bus.names.live) onNumbered(routingKey, told);
-      else onEvent(told);
+      const isNumbered = exchange === this.#bus.names.live;
+      for (const { body } of partsOf(delivery)) {
+        if (isNumbered) onNumbered(routingKey, body as NumberedEvent);
+        else onEvent(body as AnyEvent);
+      }
     } catch (err) {
       log.error({ err }, 'an event could not be passed on');
     }

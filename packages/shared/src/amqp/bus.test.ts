@@ -8,6 +8,7 @@ import { createLogger } from '../logger.ts';
 import { testEnvironment } from '../testing/environment.ts';
 import { until } from '../testing/until.ts';
 import { Bus } from './bus.ts';
+import { durableQueue } from './topology.ts';
 
 const log = createLogger('test', process.env.LOG_LEVEL ?? 'silent');
 
@@ -126,6 +127,39 @@ describe('the bus', () => {
     ]);
     await until('the next message', () => handled.length === 3);
     expect(handled).toEqual([events[0]?.id, events[0]?.id, events[1]?.id]);
+  });
+
+  test('sends many events in few messages, and tries those again alone on which the handler fails', async () => {
+    const queue = bus.names.serviceQueue('task-service.projects');
+    const patterns = [eventPattern('project.deleted')];
+    const events = Array.from({ length: 60 }, () => projectDeleted('p8'));
+    const odd = events[41]?.id;
+    await using kept = await bus.openChannel(async (channel) => {
+      await channel.assertQueue(queue, durableQueue(bus.names));
+      await channel.bindQueue(queue, bus.names.events, patterns[0] ?? '');
+    });
+    await Promise.all(events.map((event) => bus.publishEvent(event)));
+    expect((await kept.current?.checkQueue(queue))?.messageCount).toBeLessThan(20);
+    const handled: string[] = [];
+    let atOnce = 0;
+    let most = 0;
+    await using _ = await bus.subscribe<AnyEvent>(
+      { queue, exchange: 'events', patterns, prefetch: 3, attempts: 2 },
+      async ({ id }) => {
+        most = Math.max(most, ++atOnce);
+        await new Promise(setImmediate);
+        atOnce--;
+        handled.push(id);
+        if (id === odd) throw new TypeError('cannot be handled');
+      },
+    );
+    const dead = await until('the dead letter', () => kept.current?.get(bus.names.deadLetters, { noAck: true }));
+    expect(dead.properties.messageId).toBe(odd);
+    expect(JSON.parse(dead.content.toString())).toMatchObject({ id: odd });
+    // Once with the others, then as often as one that came alone.
+    expect(handled.toSorted()).toEqual([...events.map(({ id }) => id), odd, odd].toSorted());
+    expect(most).toBeLessThanOrEqual(3 * 3);
+    await until('the queue to be empty', async () => (await kept.current?.checkQueue(queue))?.messageCount === 0);
   });
 
   test('keeps durable messages for a service that is away', async () => {

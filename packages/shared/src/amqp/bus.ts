@@ -8,24 +8,34 @@ import {
   type Message,
   type RecoveringChannelModel,
 } from 'amqplib';
+import { Batches, inGroups } from '../batches.ts';
 import { PlatformError } from '../errors.ts';
 import { routingKey } from '../event-routing.ts';
 import type { AnyEvent, PlatformEvent } from '../events.ts';
 import { newId } from '../ids.ts';
+import { inParallel } from '../in-parallel.ts';
 import type { Logger } from '../logger.ts';
 import { inSpanOf } from '../telemetry/tracing.ts';
+import { bundles, type Part, partsOf } from './bundle.ts';
 import { gatherWrites } from './gather-writes.ts';
 import { closeInTime, KeptChannel } from './kept-channel.ts';
 import { countEvent, handledMessage, setAside } from './metrics.ts';
 import { settle, tryAgain, usualAttempts } from './retries.ts';
 import { declareTopology, durableQueue, type Names, namesFor, type Priority } from './topology.ts';
 
+/** Of all that is sent. */
+const contentType = 'application/json';
 /** How long the broker may take to confirm a message, in milliseconds. */
 const confirmTimeoutMs = 10_000;
 /** How long opening a connection may take, in milliseconds. */
 const connectTimeoutMs = 10_000;
 /** A broker that is silent for twice as long is taken for dead. */
 const heartbeatSeconds = 10;
+/**
+ * Events are sent at once where they are few; where they are many, those of the same routing key go together. Whoever hears of them
+ * does so by so much later.
+ */
+const gathering = { most: 400, width: 8, pace: { everyMs: 40, burst: 10 } };
 
 /** An order to all runners. */
 export interface ControlMessage {
@@ -42,7 +52,7 @@ export interface Subscription {
   exchange: 'events' | 'control';
   /** Routing patterns; see eventPattern. */
   patterns: readonly string[];
-  /** Messages that are handled at once. */
+  /** Messages that are handled at once, and so many of the events that one may bring. */
   prefetch: number;
   /** Failures of the handler on one message, outages apart, after which the message is set aside; see usualAttempts. */
   attempts?: number;
@@ -51,11 +61,24 @@ export interface Subscription {
 /** Options of one message. */
 interface Delivery {
   messageId?: string;
+  headers?: Record<string, unknown>;
   persistent: boolean;
   /** It must come into a queue; without one it is refused instead of lost. Needs a messageId. */
   mandatory?: boolean;
-  /** Its place in a trace, where none is active. */
-  traceparent?: string | undefined;
+}
+
+/** Where a message was read. */
+interface Reader {
+  channel: ConfirmChannel;
+  queue: string;
+  /** Aborted when the channel is closed. */
+  closed: AbortSignal;
+}
+
+/** An event that waits to be sent. */
+interface Told {
+  key: string;
+  part: Part;
 }
 
 /** The connection of one process to RabbitMQ. Reconnects by itself. */
@@ -66,6 +89,15 @@ export class Bus implements AsyncDisposable {
   readonly #log: Logger;
   /** Ids of messages that the broker gave back, until they are confirmed. */
   readonly #returned: Set<string>;
+  readonly #events = new Batches<Told, undefined>(
+    (told) =>
+      inGroups(
+        told,
+        ({ key }) => key,
+        (ofOne) => this.#sendEvents(ofOne),
+      ),
+    gathering,
+  );
 
   private constructor(
     connection: RecoveringChannelModel,
@@ -126,8 +158,10 @@ export class Bus implements AsyncDisposable {
   async publishEvent(event: PlatformEvent): Promise<void> {
     const { id, type, project_id, actor, traceparent } = event;
     const persistent = type !== 'command.output';
-    const delivery = { messageId: id, persistent, traceparent };
-    await this.#publish(this.names.events, routingKey(event as AnyEvent), event, delivery);
+    const key = routingKey(event as AnyEvent);
+    const headers = traceHeaders(traceparent);
+    if (persistent) await this.#events.add({ key, part: { id, headers, body: event } });
+    else await this.#publish(this.names.events, key, contentOf(event), { messageId: id, headers, persistent });
     countEvent(type);
     if (persistent) this.#log.debug({ event_id: id, type, project_id, actor }, 'event');
   }
@@ -138,8 +172,8 @@ export class Bus implements AsyncDisposable {
    */
   async publishJob(priority: Priority): Promise<void> {
     const send = () => {
-      const delivery = { persistent: true, mandatory: true, messageId: newId() };
-      return this.#publish(this.names.executions, priority, { priority }, delivery);
+      const delivery = { persistent: true, mandatory: true, messageId: newId(), headers: traceHeaders() };
+      return this.#publish(this.names.executions, priority, contentOf({ priority }), delivery);
     };
     if (await send()) return;
     await this.countJobs(priority);
@@ -158,7 +192,7 @@ export class Bus implements AsyncDisposable {
 
   /** Give an order to all runners that are there now. */
   async publishControl(message: ControlMessage): Promise<void> {
-    await this.#publish(this.names.control, '', message, { persistent: false });
+    await this.#publish(this.names.control, '', contentOf(message), { headers: traceHeaders(), persistent: false });
   }
 
   /** A channel of one's own, for consumers that decide themselves what to take. */
@@ -169,7 +203,8 @@ export class Bus implements AsyncDisposable {
   /**
    * Handle messages. A handler that throws is tried again with growing pauses, while the broker keeps the message: without
    * end during outages of what it needs, else for some minutes. Then the message goes to the dead letters, as one that is
-   * not JSON does at once; without a durable queue it is dropped.
+   * not JSON does at once; without a durable queue it is dropped. Of several things that came as one message, those on which the
+   * handler throws go back into the queue each as a message of its own.
    */
   subscribe<Message>(
     subscription: Subscription,
@@ -182,12 +217,13 @@ export class Bus implements AsyncDisposable {
       await channel.prefetch(subscription.prefetch);
       await channel.consume(queue, (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});
-        else void this.#handle(channel, closed.signal, delivery, subscription, handler);
+        else void this.#handle({ channel, queue, closed: closed.signal }, delivery, subscription, handler);
       });
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#events[Symbol.asyncDispose]();
     await this.#publisher[Symbol.asyncDispose]();
     await closeInTime(() => this.#connection.close());
   }
@@ -201,26 +237,30 @@ export class Bus implements AsyncDisposable {
   }
 
   async #handle<Message>(
-    channel: ConfirmChannel,
-    closed: AbortSignal,
+    reader: Reader,
     delivery: ConsumeMessage,
-    { queue, exchange, attempts = usualAttempts }: Subscription,
+    { queue, exchange, prefetch, attempts = usualAttempts }: Subscription,
     handler: (message: Message, redelivered: boolean) => Promise<void>,
   ): Promise<void> {
+    const { channel, closed } = reader;
     const about = { routing_key: delivery.fields.routingKey, message_id: delivery.properties.messageId };
     const consumer = queue?.slice(this.names.events.lastIndexOf('.') + 1) ?? `own ${exchange}`;
-    let message: Message;
+    let parts: Part[];
     try {
-      message = JSON.parse(delivery.content.toString());
+      parts = partsOf(delivery);
     } catch {
       this.#log.error(about, 'a message that is not JSON is set aside');
       setAside(consumer);
       return settle(() => channel.reject(delivery, false));
     }
-    const headers = delivery.properties.headers ?? {};
     const place = { kind: 'consumer', attributes: { 'messaging.system': 'rabbitmq' } } as const;
-    const handled = handledMessage(consumer, () => handler(message, delivery.fields.redelivered));
-    const end = await tryAgain(() => inSpanOf(headers, `consume ${consumer}`, place, handled), {
+    const handlePart = ({ headers, body }: Part) => {
+      const handled = handledMessage(consumer, () => handler(body as Message, delivery.fields.redelivered));
+      return inSpanOf(headers, `consume ${consumer}`, place, handled);
+    };
+    const [part, ...more] = parts;
+    if (!part || more.length > 0) return this.#handleEach(reader, delivery, { parts, width: prefetch }, handlePart);
+    const end = await tryAgain(() => handlePart(part), {
       limit: attempts,
       signal: closed,
       failed: (err, attempt) => this.#log.warn({ err, ...about, attempt }, 'a message could not be handled yet'),
@@ -232,18 +272,49 @@ export class Bus implements AsyncDisposable {
     settle(() => channel.reject(delivery, false));
   }
 
+  /** Handle the parts of a message; what fails comes again alone. */
+  async #handleEach(
+    { channel, queue, closed }: Reader,
+    delivery: ConsumeMessage,
+    { parts, width }: { parts: readonly Part[]; width: number },
+    handlePart: (part: Part) => Promise<void>,
+  ): Promise<void> {
+    const failed: Part[] = [];
+    await inParallel(parts, width, (part) =>
+      handlePart(part).catch((err) => {
+        this.#log.warn({ err, message_id: part.id }, 'a message could not be handled yet, it is tried alone');
+        failed.push(part);
+      }),
+    );
+    try {
+      await Promise.all(failed.map((part) => sendAlone(channel, queue, part)));
+      settle(() => channel.ack(delivery));
+    } catch (err) {
+      if (closed.aborted) return;
+      this.#log.warn({ err, queue }, 'messages that could not be handled come again together');
+      settle(() => channel.nack(delivery, false, true));
+    }
+  }
+
+  /** Send events of one routing key. */
+  async #sendEvents(told: readonly Told[]): Promise<undefined[]> {
+    const [{ key } = { key: '' }] = told;
+    const sent = bundles(told.map(({ part }) => part)).map(({ content, ...about }) =>
+      this.#publish(this.names.events, key, content, { ...about, persistent: true }),
+    );
+    await Promise.all(sent);
+    return told.map(() => undefined);
+  }
+
   /** @returns false when it must come into a queue and there is none */
-  #publish(exchange: string, key: string, body: unknown, delivery: Delivery): Promise<boolean> {
-    const { messageId, persistent, mandatory = false, traceparent } = delivery;
-    const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent };
-    propagation.inject(context.active(), headers);
+  #publish(exchange: string, key: string, content: Buffer, delivery: Delivery): Promise<boolean> {
+    const { messageId, headers = {}, persistent, mandatory = false } = delivery;
     return new Promise((resolve, reject) => {
       const channel = this.#publisher.current;
       if (!channel) return reject(brokerAway('the broker is not connected'));
       const timer = setTimeout(() => reject(brokerAway('the broker did not confirm in time')), confirmTimeoutMs);
-      const about = { contentType: 'application/json', ...(messageId ? { messageId } : {}) };
-      const options = { persistent, mandatory, headers, ...about };
-      channel.publish(exchange, key, Buffer.from(JSON.stringify(body)), options, (error) => {
+      const options = { persistent, mandatory, headers, contentType, ...(messageId ? { messageId } : {}) };
+      channel.publish(exchange, key, content, options, (error) => {
         clearTimeout(timer);
         if (error) reject(brokerAway('the broker did not take a message', error));
         // What is given back is given back before it is confirmed.
@@ -251,6 +322,30 @@ export class Bus implements AsyncDisposable {
       });
     });
   }
+}
+
+function contentOf(body: unknown): Buffer {
+  return Buffer.from(JSON.stringify(body));
+}
+
+/** @param traceparent its place in a trace, where none is active */
+function traceHeaders(traceparent?: string): Record<string, string> {
+  const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent };
+  propagation.inject(context.active(), headers);
+  return headers;
+}
+
+/** Put a part into the queue from which it came, as a message of its own. Resolves when the broker has it. */
+export function sendAlone(channel: ConfirmChannel, queue: string, part: Part): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(brokerAway('the broker did not confirm in time')), confirmTimeoutMs);
+    const { id: messageId, headers, body } = part;
+    channel.sendToQueue(queue, contentOf(body), { persistent: true, contentType, messageId, headers }, (error) => {
+      clearTimeout(timer);
+      if (error) reject(brokerAway('the broker did not take a message', error));
+      else resolve();
+    });
+  });
 }
 
 function brokerAway(message: string, cause?: unknown): PlatformError {
