@@ -117,10 +117,7 @@ export class Dispatcher implements AsyncDisposable {
     const byWebhook = Map.groupBy(all, ({ delivery }) => delivery.webhook_id);
     const begun = (await Promise.all([...byWebhook].map(([id, some]) => this.#offer(id, some)))).flat();
     if (begun.length === 0) return [];
-    const timer = setTimeout(() => {
-      for (const each of begun) if (each.giveUp()) this.#speeds.noteLate(each.delivery.webhook_id);
-    }, this.#limits.unstoredMs);
-    void Promise.all(begun.map(({ ended }) => ended)).then(() => clearTimeout(timer));
+    void this.#giveUpLate(begun);
     return begun;
   }
 
@@ -143,6 +140,20 @@ export class Dispatcher implements AsyncDisposable {
     this.#stopped.abort();
     await this.#results[Symbol.asyncDispose]();
     if (this.#turns.size > 0) this.#log.warn({ endpoints: this.#turns.size }, 'endpoints are left to their leases');
+  }
+
+  /** Give up waiting for answers that take long; where an endpoint answers, those that are not sent yet wait for their turn. */
+  async #giveUpLate(begun: readonly Unstored[]): Promise<void> {
+    const ended = new AbortController();
+    void Promise.all(begun.map(({ ended }) => ended)).then(() => ended.abort());
+    const { unstoredMs, unstoredMostMs } = this.#limits;
+    for (const until = performance.now() + unstoredMostMs; !ended.signal.aborted; ) {
+      await delay(unstoredMs, undefined, { signal: ended.signal }).catch(() => {});
+      const mayWait = ({ delivery, sentForMs }: Unstored) =>
+        performance.now() < until && sentForMs < unstoredMs && this.#speeds.isAnswering(delivery.webhook_id);
+      const late = begun.filter((each) => !mayWait(each));
+      for (const each of late) if (each.giveUp()) this.#speeds.noteLate(each.delivery.webhook_id);
+    }
   }
 
   async #untilNoTurn(withinMs: number): Promise<void> {

@@ -197,6 +197,7 @@ export class Turn {
     const at = new Date();
     const headers = this.#envelope?.headersFor(delivery, at) ?? {};
     this.#inFlight++;
+    this.#unstored.get(delivery)?.sent();
     const outcome = await sender.post({ url: this.#webhook.url, headers, body: delivery.payload });
     this.#inFlight--;
     slots.release();

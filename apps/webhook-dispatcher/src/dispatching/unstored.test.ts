@@ -57,6 +57,15 @@ describe('deliveries that are sent before they are stored', () => {
     expect(receiver.received).toHaveLength(5);
   });
 
+  test('wait for their turn where there are many and the receiver answers', async () => {
+    receiver.answer = (response) => void setTimeout(() => response.writeHead(204).end(), 30);
+    await store(at.dispatcher({ limits: { unstoredMs: 400, unstoredMostMs: 20_000 } }), made(200));
+    const all = await stored();
+    expect(all.map(({ status }) => status)).toEqual(Array(200).fill('succeeded'));
+    const times = all.map(({ finished_at }) => finished_at?.getTime() ?? 0);
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(400);
+  });
+
   test('are tried again when they fail', async () => {
     receiver.answer = status(500);
     await store(at.dispatcher({ limits: { retryDelaysMs: [10], pollMs: 10 } }), made(1));

@@ -17,6 +17,7 @@ export class Unstored {
   #success: Result | undefined;
   #closed = false;
   #over = false;
+  #sentAt: number | undefined;
 
   constructor(delivery: Delivery) {
     this.delivery = delivery;
@@ -25,6 +26,16 @@ export class Unstored {
   /** Resolves when the attempt is over, however it went, or takes long. */
   get ended(): Promise<void> {
     return this.#ended.promise;
+  }
+
+  /** It is being sent now. */
+  sent(): void {
+    this.#sentAt = performance.now();
+  }
+
+  /** For how many milliseconds it has been being sent; 0 when it still waits for its turn. */
+  get sentForMs(): number {
+    return this.#sentAt === undefined ? 0 : performance.now() - this.#sentAt;
   }
 
   /** It takes long. @returns false when it is over */

@@ -50,10 +50,11 @@ export const defaultLimits = {
   ahead: 10,
   held: 4_000,
   /**
-   * How long what is sent before it is stored may take; then it is stored as waiting. Endpoints that take half as long
-   * are not sent anything in this way for a while.
+   * How long an endpoint may be silent to which something is sent before it is stored; then that is stored as waiting. Endpoints that
+   * take half as long to answer are not sent anything in this way for a while. And how long it may wait for its turn at most.
    */
   unstoredMs: 200,
+  unstoredMostMs: 2 * second,
   /** How long it is remembered how fast an endpoint was. */
   rememberedMs: 10 * second,
   /** Results that are written at once. */
