@@ -117,7 +117,7 @@ export class Dispatcher implements AsyncDisposable {
     const byWebhook = Map.groupBy(all, ({ delivery }) => delivery.webhook_id);
     const begun = (await Promise.all([...byWebhook].map(([id, some]) => this.#offer(id, some)))).flat();
     if (begun.length === 0) return [];
-    void this.#giveUpLate(begun);
+    this.#giveUpLate(begun);
     return begun;
   }
 
@@ -143,17 +143,16 @@ export class Dispatcher implements AsyncDisposable {
   }
 
   /** Give up waiting for answers that take long; where an endpoint answers, those that are not sent yet wait for their turn. */
-  async #giveUpLate(begun: readonly Unstored[]): Promise<void> {
-    const ended = new AbortController();
-    void Promise.all(begun.map(({ ended }) => ended)).then(() => ended.abort());
+  #giveUpLate(begun: readonly Unstored[]): void {
     const { unstoredMs, unstoredMostMs } = this.#limits;
-    for (const until = performance.now() + unstoredMostMs; !ended.signal.aborted; ) {
-      await delay(unstoredMs, undefined, { signal: ended.signal }).catch(() => {});
-      const mayWait = ({ delivery, sentForMs }: Unstored) =>
-        performance.now() < until && sentForMs < unstoredMs && this.#speeds.isAnswering(delivery.webhook_id);
+    const until = performance.now() + unstoredMostMs;
+    const mayWait = ({ delivery, sentForMs }: Unstored) =>
+      performance.now() < until && sentForMs < unstoredMs && this.#speeds.isAnswering(delivery.webhook_id);
+    const timer = setInterval(() => {
       const late = begun.filter((each) => !mayWait(each));
       for (const each of late) if (each.giveUp()) this.#speeds.noteLate(each.delivery.webhook_id);
-    }
+    }, unstoredMs);
+    void Promise.all(begun.map(({ ended }) => ended)).then(() => clearInterval(timer));
   }
 
   async #untilNoTurn(withinMs: number): Promise<void> {
