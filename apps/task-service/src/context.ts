@@ -16,7 +16,7 @@ import { database } from './database.ts';
 import { type DeadLetterModel, deadLetterModel } from './dead-letters/dead-letter.ts';
 import { type AgentHoldModel, agentHoldModel } from './executions/agent-hold.ts';
 import { type ClaimReads, openClaimReads } from './executions/claim-reads.ts';
-import type { Active } from './executions/end-execution.ts';
+import { type KnownEnds, openKnownEnds } from './executions/end-execution.ts';
 import {
   type Execution,
   type ExecutionEntry,
@@ -74,7 +74,8 @@ export interface Context {
   /** Tasks by the execution that is queued or runs, as this process saw them last: perhaps no longer so. */
   knownTasks: BoundedMap<string, BriefTask>;
   /** Runs that this process granted, by their executions: perhaps no longer so. */
-  knownRuns: BoundedMap<string, Active>;
+  knownRuns: BoundedMap<string, Execution>;
+  knownEnds: KnownEnds;
   usage: UsageModel;
   /** Stored output of projects, for those that are far below their limit. */
   storedOutputs: Recent<number>;
@@ -139,6 +140,7 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     vacancies: new Vacancies(),
     knownTasks: new BoundedMap(known.tasks),
     knownRuns: new BoundedMap(known.runs),
+    knownEnds: openKnownEnds(executions),
     usage,
     storedOutputs: new Recent({ freshMs: 1_000, usableMs: 2_000, max: 1_000 }),
     deadLetters,

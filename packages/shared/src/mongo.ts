@@ -59,6 +59,20 @@ export async function insertEach(collection: unknown, documents: readonly object
   return documents.map((_, place) => failed?.get(place));
 }
 
+/**
+ * Do writes, each as if alone.
+ * @param collection of the driver or of mongoose
+ * @returns for each undefined, or why it was not done. Rejects when it is not known of any.
+ */
+export async function writeEach(
+  collection: unknown,
+  writes: readonly mongo.AnyBulkWriteOperation[],
+): Promise<(undefined | Error)[]> {
+  const stored = collection as mongo.Collection;
+  const failed = await stored.bulkWrite([...writes], { ordered: false }).then(() => undefined, failedWrites);
+  return writes.map((_, place) => failed?.get(place));
+}
+
 /** Take a write that another document with the same unique key refused as done; throw any other error. */
 export function ignoreDuplicateKey(error: unknown): void {
   if (!isDuplicateKey(error)) throw error;

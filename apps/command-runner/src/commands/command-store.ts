@@ -1,4 +1,5 @@
-import { ignoreDuplicateKey } from '@claude-cli/shared/mongo';
+import { Batches } from '@claude-cli/shared/batches';
+import { isDuplicateKey, writeEach } from '@claude-cli/shared/mongo';
 import { outboxIndex } from '@claude-cli/shared/outbox';
 import { type Connection, type mongo, Schema } from 'mongoose';
 import type { Runner } from '../processes/runner.ts';
@@ -50,6 +51,9 @@ const schema = new Schema<CommandRecord>(
 /** Commands of a database. */
 export const commandModel = (connection: Connection) => connection.model('Command', schema);
 
+/** Ends that come at the same time are stored together, the more so where many commands end. */
+const storingEnds = { most: 100, width: 4, pace: { everyMs: 20, burst: 8 } };
+
 /** Which commands are meant: those of one user, or, without one, all. */
 export interface Whose {
   user_id?: string;
@@ -60,6 +64,10 @@ export class CommandStore {
   readonly model: ReturnType<typeof commandModel>;
   /** For what every run writes: without the work of mongoose. */
   readonly #documents: mongo.Collection<CommandRecord>;
+  readonly #ends = new Batches<mongo.AnyBulkWriteOperation, boolean>(async (ends) => {
+    const errors = await writeEach(this.#documents, ends);
+    return errors.map((error) => (isDuplicateKey(error) ? false : (error ?? true)));
+  }, storingEnds);
 
   constructor(connection: Connection) {
     this.model = commandModel(connection);
@@ -87,19 +95,13 @@ export class CommandStore {
    * Store how a run ended, together with the report of it, and its record where that is not stored yet. False when another
    * attempt has replaced the record.
    */
-  async finish(record: CommandRecord, end: CommandEnd, report: Report | undefined): Promise<boolean> {
+  finish(record: CommandRecord, end: CommandEnd, report: Report | undefined): Promise<boolean> {
     const { _id, run_id, outbox, ...begun } = record;
     const facts = Object.fromEntries(Object.entries(begun).filter(([name]) => !(name in end))) as Partial<typeof begun>;
     const update = report
       ? { $set: end, $setOnInsert: facts, $addToSet: { outbox: report } }
       : { $set: end, $setOnInsert: { ...facts, outbox } };
-    try {
-      await this.#documents.updateOne({ _id, run_id }, update, { upsert: true });
-      return true;
-    } catch (err) {
-      ignoreDuplicateKey(err);
-      return false;
-    }
+    return this.#ends.add({ updateOne: { filter: { _id, run_id } as object, update, upsert: true } });
   }
 
   /** Close the record of a run whose runner is gone. Null when it is closed already. */

@@ -86,10 +86,10 @@ describe('operations of the database', () => {
   });
 
   test('of executions one after the other are few', async () => {
-    expect(await countOperations(1)).toBeLessThanOrEqual(11);
+    expect(await countOperations(1)).toBeLessThanOrEqual(10);
   });
 
   test('of executions at the same time are fewer, because they share some', async () => {
-    expect(await countOperations(width)).toBeLessThanOrEqual(7);
+    expect(await countOperations(width)).toBeLessThanOrEqual(5);
   });
 });

@@ -1,3 +1,4 @@
+import { Batches } from '@claude-cli/shared/batches';
 import type { RunResult } from '@claude-cli/shared/events';
 import { traceparent } from '@claude-cli/shared/telemetry/tracing';
 import type { mongo, UpdateQuery } from 'mongoose';
@@ -9,7 +10,7 @@ import {
   type CancelRequest,
   driverOf,
   type Execution,
-  type ExecutionEntry,
+  type ExecutionModel,
   entry,
   type Lease,
   retryDelayMs,
@@ -37,12 +38,9 @@ export type Active = Pick<
   lease?: Lease | null;
 };
 
-/** What has to be known of a run to end it. */
-export function runOf(execution: Active): Active {
-  const { _id, project_id, status, generation, attempt, max_attempts, started_at, cancel_request } = execution;
-  const { postponements, conversations, lease = null } = execution;
-  const run = { _id, project_id, status, generation, attempt, max_attempts, started_at, cancel_request, lease };
-  return { ...run, ...(postponements && { postponements }), ...(conversations && { conversations }) };
+/** A run as it is remembered: without what can be long in it, and is not needed to end it. */
+export function runOf(execution: Execution): Execution {
+  return { ...execution, prompt: '', command: execution.command && '' };
 }
 
 /** How a run ended. */
@@ -51,6 +49,58 @@ export type Ending = Pick<RunResult, 'status' | 'exit_code' | 'error' | 'result'
     /** The wish that ends it, when it was not stored before. */
     cancel_request?: CancelRequest;
   };
+
+/** How ends of runs are stored together. */
+const storing = { most: 100, width: 4 };
+
+/** An execution that is known as it was granted, and how it ended for good. */
+interface KnownEnd {
+  known: Execution;
+  update: ReturnType<typeof close>;
+}
+
+/** Stores ends of runs that are known, those that come at the same time together. Answers whether an end counted. */
+export type KnownEnds = Batches<KnownEnd, boolean>;
+
+/** The ends of a database. */
+export function openKnownEnds(executions: ExecutionModel): KnownEnds {
+  return new Batches(async (ends) => {
+    const writes = ends.map(({ known: { _id, status, generation }, update }) => ({
+      updateOne: { filter: { _id, status, generation, cancel_request: null }, update },
+    }));
+    const options = { ordered: false, ignoreUndefined: true };
+    const { matchedCount } = await driverOf(executions).bulkWrite(writes as never[], options);
+    if (matchedCount === ends.length) return ends.map(() => true);
+    // Which of them is not told: those whose news are there, which nobody has told yet.
+    const news = ends.map(({ update }) => update.$push.outbox.id);
+    const ids = ends.map(({ known }) => known._id);
+    const ended = await driverOf(executions)
+      .find({ _id: { $in: ids }, 'outbox.id': { $in: news } }, { projection: { _id: 1 } })
+      .toArray();
+    const counted = new Set(ended.map(({ _id }) => _id));
+    return ends.map(({ known }) => counted.has(known._id));
+  }, storing);
+}
+
+/**
+ * End a run that is known as it was granted.
+ * @returns false when it is no longer so, or the run is not ended for good by that: then nothing has changed
+ */
+export async function endKnown(ctx: Context, known: Execution, ending: Ending): Promise<boolean> {
+  if (!isForGood(known, ending)) return false;
+  const update = close(known, ending);
+  if (!(await ctx.knownEnds.add({ known, update }))) return false;
+  const { attempts, outbox } = update.$push;
+  const ended = {
+    ...known,
+    ...update.$set,
+    attempts: [...known.attempts, attempts],
+    outbox: [...known.outbox, outbox],
+  };
+  delete ended.active;
+  await follow(ctx, known, ended, ending);
+  return true;
+}
 
 /**
  * End a run: for good, or, when it failed and nobody asked to cancel it, for another attempt while attempts remain, or for the
@@ -80,14 +130,20 @@ export async function endExecution(
     const asked = goesOn ? await ctx.executions.findOne(filter).lean() : null;
     return asked ? endExecution(ctx, asked, ending, also) : false;
   }
-  ctx.knownRuns.delete(_id);
+  await follow(ctx, execution, ended, ending);
+  return true;
+}
+
+/** What follows from an end. @param before as it was */
+async function follow(ctx: Context, before: Active, ended: Execution, ending: Ending): Promise<void> {
+  const goesOn = ended.status === 'queued';
+  ctx.knownRuns.delete(ended._id);
   ctx.queues.newlyReady.delete(ended);
   countEnd(ended, goesOn);
   void ctx.executionOutbox.flush(ended);
-  if (ended.waiting_for === 'agent_rate_limit') await noteLimit(ctx, execution, ending);
+  if (ended.waiting_for === 'agent_rate_limit') await noteLimit(ctx, before, ending);
   // One that waits holds no slot; a claim that takes one for it just now finds it ended and gives it back.
-  if (status === 'running') await passOnSlot(ctx, execution, goesOn);
-  return true;
+  if (before.status === 'running') await passOnSlot(ctx, before, goesOn);
 }
 
 async function passOnSlot({ slotReleases }: Context, { _id, project_id }: Active, goesOn: boolean): Promise<void> {
@@ -140,10 +196,7 @@ function requeue(execution: Active, ending: Ending): UpdateQuery<Execution> {
 }
 
 /** The update that ends an execution for good; to be guarded by status and generation. */
-export function close(
-  execution: Active,
-  ending: Ending,
-): UpdateQuery<Execution> & { $push: { outbox: ExecutionEntry } } {
+export function close(execution: Active, ending: Ending) {
   const { cancel_request, generation } = execution;
   // Whoever asked to cancel gets what was asked for, unless the run was completed before it could be stopped.
   const asked = ending.cancel_request ?? cancel_request;

@@ -1,6 +1,6 @@
 import type { PlatformEvent } from '@claude-cli/shared/events';
 import type { Context } from '../context.ts';
-import { endExecution } from './end-execution.ts';
+import { endExecution, endKnown } from './end-execution.ts';
 import { driverOf } from './execution.ts';
 
 /** Take a runner's report of how a run ended. Reports of earlier claims, and repeated ones, change nothing. */
@@ -11,8 +11,7 @@ export async function takeResult(ctx: Context, { data }: PlatformEvent<'executio
   const ending = { status, exit_code, error, result, ...measured };
   const known = ctx.knownRuns.get(data.execution_id);
   // What this process granted itself is as it was, unless it ended or somebody asked to cancel it.
-  if (known?.generation === data.generation && (await endExecution(ctx, known, ending, { cancel_request: null })))
-    return;
+  if (known?.generation === data.generation && (await endKnown(ctx, known, ending))) return;
   const execution = await driverOf(ctx.executions).findOne({ _id: data.execution_id });
   if (execution?.status !== 'running' || execution.generation !== data.generation) return;
   await endExecution(ctx, execution, ending);
