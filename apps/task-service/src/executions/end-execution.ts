@@ -71,14 +71,13 @@ export function openKnownEnds(executions: ExecutionModel): KnownEnds {
     const options = { ordered: false, ignoreUndefined: true };
     const { matchedCount } = await driverOf(executions).bulkWrite(writes as never[], options);
     if (matchedCount === ends.length) return ends.map(() => true);
-    // Which of them is not told: those whose news are there, which nobody has told yet.
-    const news = ends.map(({ update }) => update.$push.outbox.id);
+    // Which of them is not told: those whose own news are there. The same run may be among them twice.
     const ids = ends.map(({ known }) => known._id);
-    const ended = await driverOf(executions)
-      .find({ _id: { $in: ids }, 'outbox.id': { $in: news } }, { projection: { _id: 1 } })
+    const found = await driverOf(executions)
+      .find({ _id: { $in: ids } }, { projection: { outbox: 1 } })
       .toArray();
-    const counted = new Set(ended.map(({ _id }) => _id));
-    return ends.map(({ known }) => counted.has(known._id));
+    const stored = new Set(found.flatMap(({ outbox }) => outbox.map(({ id }) => id)));
+    return ends.map(({ update }) => stored.has(update.$push.outbox.id));
   }, storing);
 }
 
