@@ -110,6 +110,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const webhooksReachUs = !env.WEBHOOK_ALLOWED_NETWORKS && isLoopback(host);
   const serviceEnv = {
     AMQP_PREFIX: 'claude_cli',
+    // All replicas are of one version.
+    AMQP_BUNDLES: 'true',
     ...env,
     ...(webhooksReachUs ? { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8,::1/128' } : {}),
     HOST: host,

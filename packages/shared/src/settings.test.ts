@@ -65,8 +65,8 @@ describe('settings', () => {
 
     test('are those that hold a password or a key, and the table names the file of each', () => {
       const holding = Object.keys(settings).filter((name) => /SECRET|PASSWORD|_KEY$|^(MONGODB|AMQP|REDIS)_/.test(name));
-      const files = ['GRPC_TLS_KEY', 'AMQP_PREFIX'];
-      expect(new Set(secretSettings)).toEqual(new Set(holding.filter((name) => !files.includes(name))));
+      const others = ['GRPC_TLS_KEY', 'AMQP_PREFIX', 'AMQP_BUNDLES'];
+      expect(new Set(secretSettings)).toEqual(new Set(holding.filter((name) => !others.includes(name))));
       for (const name of secretSettings) expect(settingsTable()).toContain(`\`${name}\`, \`${name}_FILE\``);
     });
   });

@@ -43,6 +43,13 @@ export const settings = {
     .regex(/^[\w.-]{1,60}$/, 'letters, digits, dots, dashes and underscores, at most 60')
     .default('claude_cli')
     .describe('Starts the name of every exchange and queue, so that environments can share a broker'),
+  AMQP_BUNDLES: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe(
+      'Whether events of the same moment go as one message, once no replica runs that cannot read that: docs/compatibility.md',
+    ),
   REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\//)

@@ -177,13 +177,17 @@ class Turn implements AsyncDisposable {
   }
 
   async #passOn(entries: readonly NewEntry[]): Promise<void> {
-    const { live } = this.#parts.bus.names;
+    const { names, together } = this.#parts.bus;
     for (const [scope, ofOne] of Map.groupBy(entries, ({ scope }) => scope)) {
       const parts = ofOne.map(({ epoch, seq, count, event }) => {
         return { id: event.id, headers: {}, body: { epoch, seq, count, event } };
       });
-      for (const { content, ...about } of bundles(parts)) {
-        this.#channel.publish(live, scope, content, { ...about, persistent: false, contentType: 'application/json' });
+      for (const { content, ...about } of bundles(parts, together)) {
+        this.#channel.publish(names.live, scope, content, {
+          ...about,
+          persistent: false,
+          contentType: 'application/json',
+        });
       }
     }
     const timer = setTimeout(() => void this.#channel.close().catch(() => {}), confirmMs);

@@ -25,13 +25,14 @@ const most = { parts: 20, length: 64 * 1024 };
 /**
  * Put things that go the same way into few messages: what a broker and its readers do for each message costs more than what the
  * things themselves cost. One that is alone is sent as it is.
+ * @param together false: each goes alone
  */
-export function bundles(parts: readonly Part[]): Bundle[] {
+export function bundles(parts: readonly Part[], together: boolean): Bundle[] {
   const groups: { parts: Part[]; texts: string[]; length: number }[] = [];
   for (const part of parts) {
     const text = JSON.stringify(part.body);
     const last = groups.at(-1);
-    if (last && last.parts.length < most.parts && last.length + text.length <= most.length) {
+    if (together && last && last.parts.length < most.parts && last.length + text.length <= most.length) {
       last.parts.push(part);
       last.texts.push(text);
       last.length += text.length;

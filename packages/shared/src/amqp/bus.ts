@@ -84,6 +84,8 @@ interface Told {
 /** The connection of one process to RabbitMQ. Reconnects by itself. */
 export class Bus implements AsyncDisposable {
   readonly names: Names;
+  /** Whether things that go the same way at the same time are sent as one message. */
+  readonly together: boolean;
   readonly #connection: RecoveringChannelModel;
   readonly #publisher: KeptChannel;
   readonly #log: Logger;
@@ -102,18 +104,19 @@ export class Bus implements AsyncDisposable {
   private constructor(
     connection: RecoveringChannelModel,
     { publisher, returned }: { publisher: KeptChannel; returned: Set<string> },
-    names: Names,
+    { names, together }: Pick<Bus, 'names' | 'together'>,
     log: Logger,
   ) {
     this.#connection = connection;
     this.#publisher = publisher;
     this.#returned = returned;
     this.names = names;
+    this.together = together;
     this.#log = log;
   }
 
   /** Connect and declare the topology. Waits for a broker that is not there yet. */
-  static async connect(url: string, prefix: string, log: Logger): Promise<Bus> {
+  static async connect(url: string, prefix: string, log: Logger, { together = true } = {}): Promise<Bus> {
     const names = namesFor(prefix);
     const connection = await connect(withHeartbeat(url), {
       // A message of more than one packet would otherwise wait 40 ms for a delayed TCP acknowledgement.
@@ -143,7 +146,7 @@ export class Bus implements AsyncDisposable {
       channel.on('return', ({ properties }: Message) => returned.add(properties.messageId));
     };
     const publisher = await KeptChannel.open(connection, setUp, log);
-    return new Bus(connection, { publisher, returned }, names, log);
+    return new Bus(connection, { publisher, returned }, { names, together }, log);
   }
 
   /** Whether messages can be sent now. */
@@ -160,7 +163,7 @@ export class Bus implements AsyncDisposable {
     const persistent = type !== 'command.output';
     const key = routingKey(event as AnyEvent);
     const headers = traceHeaders(traceparent);
-    if (persistent) await this.#events.add({ key, part: { id, headers, body: event } });
+    if (persistent && this.together) await this.#events.add({ key, part: { id, headers, body: event } });
     else await this.#publish(this.names.events, key, contentOf(event), { messageId: id, headers, persistent });
     countEvent(type);
     if (persistent) this.#log.debug({ event_id: id, type, project_id, actor }, 'event');
@@ -299,9 +302,10 @@ export class Bus implements AsyncDisposable {
   /** Send events of one routing key. */
   async #sendEvents(told: readonly Told[]): Promise<undefined[]> {
     const [{ key } = { key: '' }] = told;
-    const sent = bundles(told.map(({ part }) => part)).map(({ content, ...about }) =>
-      this.#publish(this.names.events, key, content, { ...about, persistent: true }),
-    );
+    const sent = bundles(
+      told.map(({ part }) => part),
+      this.together,
+    ).map(({ content, ...about }) => this.#publish(this.names.events, key, content, { ...about, persistent: true }));
     await Promise.all(sent);
     return told.map(() => undefined);
   }

@@ -50,8 +50,9 @@ export class Resources implements AsyncDisposable {
 
   /** Connect to the broker. */
   async connectBus(): Promise<Bus> {
-    const { AMQP_URL, AMQP_PREFIX } = readSettings(['AMQP_URL', 'AMQP_PREFIX'], this.#env);
-    this.bus = this.#stack.use(await Bus.connect(AMQP_URL, AMQP_PREFIX, this.#log));
+    const settings = readSettings(['AMQP_URL', 'AMQP_PREFIX', 'AMQP_BUNDLES'], this.#env);
+    const { AMQP_URL, AMQP_PREFIX, AMQP_BUNDLES } = settings;
+    this.bus = this.#stack.use(await Bus.connect(AMQP_URL, AMQP_PREFIX, this.#log, { together: AMQP_BUNDLES }));
     return this.bus;
   }
 

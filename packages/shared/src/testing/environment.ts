@@ -28,6 +28,7 @@ export function testEnvironment(given: Record<string, string> = {}): TestEnviron
     MONGODB_URI: uri.toString(),
     AMQP_URL,
     AMQP_PREFIX: name,
+    AMQP_BUNDLES: 'true',
     HOST: '127.0.0.1',
     PORT: '0',
     GRPC_PORT: '0',
