@@ -1,8 +1,9 @@
 import { bundles, type Part, partsOf } from '@claude-cli/shared/amqp/bundle';
-import { type Bus, sendAlone } from '@claude-cli/shared/amqp/bus';
+import type { Bus } from '@claude-cli/shared/amqp/bus';
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { handledMessage, setAside } from '@claude-cli/shared/amqp/metrics';
 import { settle, tryAgain } from '@claude-cli/shared/amqp/retries';
+import { contentType, sendAlone } from '@claude-cli/shared/amqp/sending';
 import { singleActiveQueue } from '@claude-cli/shared/amqp/topology';
 import { Batches } from '@claude-cli/shared/batches';
 import type { AnyEvent } from '@claude-cli/shared/events';
@@ -143,9 +144,8 @@ class Turn implements AsyncDisposable {
     const parts = partsOf(delivery);
     if (parts.length === 1) return false;
     try {
-      await Promise.all(
-        parts.map((part) => sendAlone(this.#channel, this.#parts.bus.names.serviceQueue('realtime.log'), part)),
-      );
+      const queue = this.#parts.bus.names.serviceQueue('realtime.log');
+      await Promise.all(parts.map((part) => sendAlone(this.#channel, queue, part)));
       settle(() => this.#channel.ack(delivery));
     } catch (err) {
       // The next life of the channel brings it again.
@@ -183,11 +183,7 @@ class Turn implements AsyncDisposable {
         return { id: event.id, headers: {}, body: { epoch, seq, count, event } };
       });
       for (const { content, ...about } of bundles(parts, together)) {
-        this.#channel.publish(names.live, scope, content, {
-          ...about,
-          persistent: false,
-          contentType: 'application/json',
-        });
+        this.#channel.publish(names.live, scope, content, { ...about, persistent: false, contentType });
       }
     }
     const timer = setTimeout(() => void this.#channel.close().catch(() => {}), confirmMs);

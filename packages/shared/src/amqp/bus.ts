@@ -1,32 +1,19 @@
 import type { Duplex } from 'node:stream';
 import { context, propagation } from '@opentelemetry/api';
-import {
-  type ChannelModel,
-  type ConfirmChannel,
-  type ConsumeMessage,
-  connect,
-  type Message,
-  type RecoveringChannelModel,
-} from 'amqplib';
+import { type ChannelModel, type ConfirmChannel, connect, type Message, type RecoveringChannelModel } from 'amqplib';
 import { Batches, inGroups } from '../batches.ts';
-import { PlatformError } from '../errors.ts';
 import { routingKey } from '../event-routing.ts';
 import type { AnyEvent, PlatformEvent } from '../events.ts';
 import { newId } from '../ids.ts';
-import { inParallel } from '../in-parallel.ts';
 import type { Logger } from '../logger.ts';
-import { inSpanOf } from '../telemetry/tracing.ts';
-import { bundles, type Part, partsOf } from './bundle.ts';
+import { type Bundle, bundles, type Part } from './bundle.ts';
 import { gatherWrites } from './gather-writes.ts';
+import { handle, type Subscription } from './handle.ts';
 import { closeInTime, KeptChannel } from './kept-channel.ts';
-import { countEvent, handledMessage, setAside } from './metrics.ts';
-import { settle, tryAgain, usualAttempts } from './retries.ts';
+import { countEvent } from './metrics.ts';
+import { brokerAway, confirmed, contentOf, contentType } from './sending.ts';
 import { declareTopology, durableQueue, type Names, namesFor, type Priority } from './topology.ts';
 
-/** Of all that is sent. */
-const contentType = 'application/json';
-/** How long the broker may take to confirm a message, in milliseconds. */
-const confirmTimeoutMs = 10_000;
 /** How long opening a connection may take, in milliseconds. */
 const connectTimeoutMs = 10_000;
 /** A broker that is silent for twice as long is taken for dead. */
@@ -44,20 +31,6 @@ export interface ControlMessage {
   command_id: string;
 }
 
-/** Where a subscription gets its messages from. */
-export interface Subscription {
-  /** A durable queue shared by the replicas of one service; absent: a queue of this process alone, gone with it. */
-  queue?: string;
-  /** Exchange that the queue is bound to. */
-  exchange: 'events' | 'control';
-  /** Routing patterns; see eventPattern. */
-  patterns: readonly string[];
-  /** Messages that are handled at once, and so many of the events that one may bring. */
-  prefetch: number;
-  /** Failures of the handler on one message, outages apart, after which the message is set aside; see usualAttempts. */
-  attempts?: number;
-}
-
 /** Options of one message. */
 interface Delivery {
   messageId?: string;
@@ -65,14 +38,6 @@ interface Delivery {
   persistent: boolean;
   /** It must come into a queue; without one it is refused instead of lost. Needs a messageId. */
   mandatory?: boolean;
-}
-
-/** Where a message was read. */
-interface Reader {
-  channel: ConfirmChannel;
-  queue: string;
-  /** Aborted when the channel is closed. */
-  closed: AbortSignal;
 }
 
 /** An event that waits to be sent. */
@@ -115,7 +80,10 @@ export class Bus implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Connect and declare the topology. Waits for a broker that is not there yet. */
+  /**
+   * Connect and declare the topology. Waits for a broker that is not there yet.
+   * @param together whether all who read what is sent here can read several things in one message
+   */
   static async connect(url: string, prefix: string, log: Logger, { together = true } = {}): Promise<Bus> {
     const names = namesFor(prefix);
     const connection = await connect(withHeartbeat(url), {
@@ -156,7 +124,7 @@ export class Bus implements AsyncDisposable {
 
   /**
    * Tell a fact: to the broker, and once it has it, to the log and the metrics. Rejects when the broker has not taken it within
-   * 10 s. Output is transient, the rest persistent.
+   * 10 s of its being sent. Output is transient, the rest persistent.
    */
   async publishEvent(event: PlatformEvent): Promise<void> {
     const { id, type, project_id, actor, traceparent } = event;
@@ -217,10 +185,13 @@ export class Bus implements AsyncDisposable {
       const closed = new AbortController();
       channel.once('close', () => closed.abort());
       const queue = await this.#declareQueue(channel, subscription);
+      const isOwn = subscription.queue === undefined;
+      const consumer = isOwn ? `own ${subscription.exchange}` : queue.slice(this.names.events.lastIndexOf('.') + 1);
+      const reader = { channel, queue, consumer, closed: closed.signal, log: this.#log };
       await channel.prefetch(subscription.prefetch);
       await channel.consume(queue, (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});
-        else void this.#handle({ channel, queue, closed: closed.signal }, delivery, subscription, handler);
+        else void handle(reader, delivery, subscription, handler);
       });
     });
   }
@@ -239,97 +210,26 @@ export class Bus implements AsyncDisposable {
     return declared.queue;
   }
 
-  async #handle<Message>(
-    reader: Reader,
-    delivery: ConsumeMessage,
-    { queue, exchange, prefetch, attempts = usualAttempts }: Subscription,
-    handler: (message: Message, redelivered: boolean) => Promise<void>,
-  ): Promise<void> {
-    const { channel, closed } = reader;
-    const about = { routing_key: delivery.fields.routingKey, message_id: delivery.properties.messageId };
-    const consumer = queue?.slice(this.names.events.lastIndexOf('.') + 1) ?? `own ${exchange}`;
-    let parts: Part[];
-    try {
-      parts = partsOf(delivery);
-    } catch {
-      this.#log.error(about, 'a message that is not JSON is set aside');
-      setAside(consumer);
-      return settle(() => channel.reject(delivery, false));
-    }
-    const place = { kind: 'consumer', attributes: { 'messaging.system': 'rabbitmq' } } as const;
-    const handlePart = ({ headers, body }: Part) => {
-      const handled = handledMessage(consumer, () => handler(body as Message, delivery.fields.redelivered));
-      return inSpanOf(headers, `consume ${consumer}`, place, handled);
-    };
-    const [part, ...more] = parts;
-    if (!part || more.length > 0) return this.#handleEach(reader, delivery, { parts, width: prefetch }, handlePart);
-    const end = await tryAgain(() => handlePart(part), {
-      limit: attempts,
-      signal: closed,
-      failed: (err, attempt) => this.#log.warn({ err, ...about, attempt }, 'a message could not be handled yet'),
-    });
-    if (end === 'done') return settle(() => channel.ack(delivery));
-    if (end === 'interrupted') return;
-    this.#log.error({ ...about, attempts }, 'a message that cannot be handled is set aside');
-    setAside(consumer);
-    settle(() => channel.reject(delivery, false));
-  }
-
-  /** Handle the parts of a message; what fails comes again alone. */
-  async #handleEach(
-    { channel, queue, closed }: Reader,
-    delivery: ConsumeMessage,
-    { parts, width }: { parts: readonly Part[]; width: number },
-    handlePart: (part: Part) => Promise<void>,
-  ): Promise<void> {
-    const failed: Part[] = [];
-    await inParallel(parts, width, (part) =>
-      handlePart(part).catch((err) => {
-        this.#log.warn({ err, message_id: part.id }, 'a message could not be handled yet, it is tried alone');
-        failed.push(part);
-      }),
-    );
-    try {
-      await Promise.all(failed.map((part) => sendAlone(channel, queue, part)));
-      settle(() => channel.ack(delivery));
-    } catch (err) {
-      if (closed.aborted) return;
-      this.#log.warn({ err, queue }, 'messages that could not be handled come again together');
-      settle(() => channel.nack(delivery, false, true));
-    }
-  }
-
   /** Send events of one routing key. */
   async #sendEvents(told: readonly Told[]): Promise<undefined[]> {
     const [{ key } = { key: '' }] = told;
-    const sent = bundles(
-      told.map(({ part }) => part),
-      this.together,
-    ).map(({ content, ...about }) => this.#publish(this.names.events, key, content, { ...about, persistent: true }));
-    await Promise.all(sent);
+    const parts = told.map(({ part }) => part);
+    const send = ({ content, ...about }: Bundle) =>
+      this.#publish(this.names.events, key, content, { ...about, persistent: true });
+    await Promise.all(bundles(parts, this.together).map(send));
     return told.map(() => undefined);
   }
 
   /** @returns false when it must come into a queue and there is none */
-  #publish(exchange: string, key: string, content: Buffer, delivery: Delivery): Promise<boolean> {
+  async #publish(exchange: string, key: string, content: Buffer, delivery: Delivery): Promise<boolean> {
     const { messageId, headers = {}, persistent, mandatory = false } = delivery;
-    return new Promise((resolve, reject) => {
-      const channel = this.#publisher.current;
-      if (!channel) return reject(brokerAway('the broker is not connected'));
-      const timer = setTimeout(() => reject(brokerAway('the broker did not confirm in time')), confirmTimeoutMs);
-      const options = { persistent, mandatory, headers, contentType, ...(messageId ? { messageId } : {}) };
-      channel.publish(exchange, key, content, options, (error) => {
-        clearTimeout(timer);
-        if (error) reject(brokerAway('the broker did not take a message', error));
-        // What is given back is given back before it is confirmed.
-        else resolve(messageId === undefined || !this.#returned.delete(messageId));
-      });
-    });
+    const channel = this.#publisher.current;
+    if (!channel) throw brokerAway('the broker is not connected');
+    const options = { persistent, mandatory, headers, contentType, ...(messageId ? { messageId } : {}) };
+    await confirmed((done) => channel.publish(exchange, key, content, options, done));
+    // What is given back is given back before it is confirmed.
+    return messageId === undefined || !this.#returned.delete(messageId);
   }
-}
-
-function contentOf(body: unknown): Buffer {
-  return Buffer.from(JSON.stringify(body));
 }
 
 /** @param traceparent its place in a trace, where none is active */
@@ -337,23 +237,6 @@ function traceHeaders(traceparent?: string): Record<string, string> {
   const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent };
   propagation.inject(context.active(), headers);
   return headers;
-}
-
-/** Put a part into the queue from which it came, as a message of its own. Resolves when the broker has it. */
-export function sendAlone(channel: ConfirmChannel, queue: string, part: Part): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(brokerAway('the broker did not confirm in time')), confirmTimeoutMs);
-    const { id: messageId, headers, body } = part;
-    channel.sendToQueue(queue, contentOf(body), { persistent: true, contentType, messageId, headers }, (error) => {
-      clearTimeout(timer);
-      if (error) reject(brokerAway('the broker did not take a message', error));
-      else resolve();
-    });
-  });
-}
-
-function brokerAway(message: string, cause?: unknown): PlatformError {
-  return new PlatformError('SERVICE_UNAVAILABLE', message, { service: 'broker' }, cause);
 }
 
 /** The broker's address with a heartbeat, unless it names one, so that a peer that died silently is noticed. */
