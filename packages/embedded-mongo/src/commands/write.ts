@@ -19,21 +19,28 @@ import { projectorOf } from './read.ts';
 
 const maxStatements = 100_000;
 
-/** Runs the statements of a write command, each as a whole or not at all, and adds what failed to the reply. */
-function runStatements(
+/**
+ * Runs the statements of a write command, each as a whole or not at all, and adds what failed to the reply.
+ * @param none the counts of the reply before anything is done
+ * @param run adds to the counts, which hold if the statement is done
+ */
+function runStatements<Counts extends Reply>(
   { store, args }: CommandContext,
   list: unknown,
-  reply: Reply,
-  run: (statement: never, index: number) => void,
+  none: Counts,
+  run: (statement: never, index: number, counts: Counts) => void,
 ): Reply {
   if (!Array.isArray(list) || list.length === 0 || list.length > maxStatements) {
     throw new CommandError('InvalidLength', `Write batch sizes must be between 1 and ${maxStatements}`);
   }
   const writeErrors: Doc[] = [];
+  let reply = none;
   const runAll = () => {
     for (const [index, statement] of list.entries()) {
       try {
-        store.transaction(() => run(statement as never, index));
+        const counts = { ...reply };
+        store.transaction(() => run(statement as never, index, counts));
+        reply = counts;
       } catch (thrown) {
         const { code, message, details } = CommandError.from(thrown);
         writeErrors.push({ index, code, errmsg: message, ...details });
@@ -92,10 +99,9 @@ export const writeCommands: Record<string, Command> = {
     isWhole: false,
     run(context) {
       const namespace = namespaceOf(context);
-      const reply = { n: 0 };
-      return runStatements(context, context.args.documents, reply, (bytes: Uint8Array) => {
+      return runStatements(context, context.args.documents, { n: 0 }, (bytes: Uint8Array, _index, counts) => {
         insertGiven(context.store.ensure(namespace), bytes);
-        reply.n += 1;
+        counts.n += 1;
       });
     },
   },
@@ -105,8 +111,8 @@ export const writeCommands: Record<string, Command> = {
     run(context) {
       const namespace = namespaceOf(context);
       const around = surroundings(context);
-      const reply: { n: number; nModified: number; upserted?: Doc[] } = { n: 0, nModified: 0 };
-      return runStatements(context, context.args.updates, reply, (statement: Statement, index) => {
+      const none: { n: number; nModified: number; upserted?: Doc[] } = { n: 0, nModified: 0 };
+      return runStatements(context, context.args.updates, none, (statement: Statement, index, counts) => {
         check(statement, 'q u c multi upsert hint arrayFilters collation');
         const { q, u, c, multi = false, upsert, hint, arrayFilters } = statement;
         const filter = compileFilter(q, around.variables);
@@ -120,11 +126,11 @@ export const writeCommands: Record<string, Command> = {
         const modified = docs.filter((doc) => collection && applyUpdate(collection, doc, update) !== doc);
         if (docs.length === 0 && upsert === true) {
           const { doc } = insertVersion(context.store.ensure(namespace), upserted(update, filter));
-          reply.upserted = [...(reply.upserted ?? []), { index, _id: doc._id }];
-          reply.n += 1;
+          counts.upserted = [...(counts.upserted ?? []), { index, _id: doc._id }];
+          counts.n += 1;
         }
-        reply.n += docs.length;
-        reply.nModified += modified.length;
+        counts.n += docs.length;
+        counts.nModified += modified.length;
       });
     },
   },
@@ -133,8 +139,7 @@ export const writeCommands: Record<string, Command> = {
     isWhole: false,
     run(context) {
       const { variables } = surroundings(context);
-      const reply = { n: 0 };
-      return runStatements(context, context.args.deletes, reply, (statement: Statement) => {
+      return runStatements(context, context.args.deletes, { n: 0 }, (statement: Statement, _index, counts) => {
         const collection = collectionOf(context);
         check(statement, 'q limit hint collation');
         const limit = numberOf(statement.limit);
@@ -143,7 +148,7 @@ export const writeCommands: Record<string, Command> = {
         }
         const docs = targets(collection, compileFilter(statement.q, variables), statement.hint, limit === 0);
         for (const doc of docs) collection?.remove(doc);
-        reply.n += docs.length;
+        counts.n += docs.length;
       });
     },
   },
