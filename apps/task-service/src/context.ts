@@ -16,7 +16,6 @@ import { database } from './database.ts';
 import { type DeadLetterModel, deadLetterModel } from './dead-letters/dead-letter.ts';
 import { type AgentHoldModel, agentHoldModel } from './executions/agent-hold.ts';
 import { type ClaimReads, openClaimReads } from './executions/claim-reads.ts';
-import { type KnownEnds, openKnownEnds } from './executions/end-execution.ts';
 import {
   type Execution,
   type ExecutionEntry,
@@ -27,6 +26,7 @@ import {
 } from './executions/execution.ts';
 import { type FairOrder, openFairOrder } from './executions/fair-order.ts';
 import { Followers, type ToldTask } from './executions/followers.ts';
+import { type KnownEnds, openKnownEnds } from './executions/known-ends.ts';
 import { wakeRefused } from './executions/project-limit.ts';
 import { SlotReleases } from './executions/slot-releases.ts';
 import { openSlotTakes, type SlotModel, type SlotTakes, slotModel } from './executions/slots.ts';
@@ -75,6 +75,7 @@ export interface Context {
   knownTasks: BoundedMap<string, BriefTask>;
   /** Runs that this process granted, by their executions: perhaps no longer so. */
   knownRuns: BoundedMap<string, Execution>;
+  /** Stores how such runs ended. */
   knownEnds: KnownEnds;
   usage: UsageModel;
   /** Stored output of projects, for those that are far below their limit. */
