@@ -1,10 +1,11 @@
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { serialize } from 'bson';
 import type { LRUCache } from 'lru-cache';
-import { changedFields } from './changed-fields.ts';
 import { CommandError } from './errors.ts';
 import { Index, type IndexSpec } from './index.ts';
 import type { Range } from './planner.ts';
+import { KnownKeys } from './sort.ts';
+import type { Change } from './update.ts';
 import { assertDocumentSize, type Doc, read } from './values.ts';
 
 /** The tables that collections are kept in. */
@@ -18,7 +19,9 @@ export interface Tables {
    * every rollback. What is changed several times in a moment is so read from its table once.
    */
   readonly recent: Pick<LRUCache<string, Stored>, 'get' | 'set' | 'delete'>;
-  /** Has to be called before the catalog is written. */
+  /** Has to be called after each change of a row, with the statement that reverses it. */
+  changed(sql: string, ...values: SQLInputValue[]): void;
+  /** Has to be called before the catalog, or which tables there are, changes. */
   catalogChanges(): void;
 }
 
@@ -142,21 +145,19 @@ export class Collection {
   insert(bytes: Uint8Array, doc?: Doc): Stored {
     assertDocumentSize(bytes);
     const { lastInsertRowid } = this.#tables.prepare(`INSERT INTO ${this.#docs} (bson) VALUES (?)`).run(bytes);
+    this.#tables.changed(`DELETE FROM ${this.#docs} WHERE record = ?`, lastInsertRowid);
     const stored = new Stored(Number(lastInsertRowid), bytes, doc);
     this.#reindex(undefined, stored, this.#indexes);
     return stored;
   }
 
-  /**
-   * Puts a new version in a document's place.
-   * @param doc its form in JavaScript, where that is there already
-   * @throws CommandError DuplicateKey, BSONObjectTooLarge
-   */
-  replace(before: Stored, bytes: Uint8Array, doc?: Doc): Stored {
+  /** Puts a new version in a document's place. @throws CommandError DuplicateKey, BSONObjectTooLarge */
+  replace(before: Stored, { bytes, doc, fields }: Change): Stored {
     assertDocumentSize(bytes);
     const stored = new Stored(before.record, bytes, doc);
-    this.#tables.prepare(`UPDATE ${this.#docs} SET bson = ? WHERE record = ?`).run(bytes, stored.record);
-    const fields = changedFields(before.bytes, bytes);
+    const put = `UPDATE ${this.#docs} SET bson = ? WHERE record = ?`;
+    this.#tables.prepare(put).run(bytes, stored.record);
+    this.#tables.changed(put, before.bytes, stored.record);
     this.#tables.recent.set(this.#placeOf(this.#idKeyOf(before)), stored);
     this.#reindex(
       before,
@@ -169,12 +170,14 @@ export class Collection {
   /** Removes a document. */
   remove(doc: Stored): void {
     this.#tables.prepare(`DELETE FROM ${this.#docs} WHERE record = ?`).run(doc.record);
+    this.#tables.changed(`INSERT INTO ${this.#docs} (record, bson) VALUES (?, ?)`, doc.record, doc.bytes);
     this.#tables.recent.delete(this.#placeOf(this.#idKeyOf(doc)));
     this.#reindex(doc, undefined, this.#indexes);
   }
 
   /** Makes the table of the documents. */
   create(): void {
+    this.#tables.catalogChanges();
     this.#tables.prepare(`CREATE TABLE ${this.#docs} (record INTEGER PRIMARY KEY, bson BLOB NOT NULL)`).run();
   }
 
@@ -188,12 +191,13 @@ export class Collection {
 
   /** Builds an index. @throws CommandError DuplicateKey when the documents break its uniqueness */
   createIndex(spec: IndexSpec): void {
+    this.#tables.catalogChanges();
     const number = ++this.#lastIndex;
     const index = new Index(spec, this.#keys(number), number);
     const primary = spec.unique ? 'key' : 'key, record';
     const columns = `key BLOB NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (${primary})`;
     this.#tables.prepare(`CREATE TABLE ${index.table} (${columns}) WITHOUT ROWID`).run();
-    for (const doc of this.all()) this.#link(index, doc, index.keysOf(doc.doc));
+    for (const doc of this.all()) for (const key of index.keysOf(doc.doc)) this.#link(index, doc, key);
     this.#indexes = [...this.#indexes, index];
     this.#save();
   }
@@ -203,6 +207,7 @@ export class Collection {
     if (name === '_id_') throw new CommandError('InvalidOptions', 'cannot drop _id index');
     const index = this.#indexes.find(({ spec }) => spec.name === name);
     if (!index) throw new CommandError('IndexNotFound', `index not found with name [${name}]`);
+    this.#tables.catalogChanges();
     this.#tables.prepare(`DROP TABLE ${index.table}`).run();
     this.#indexes = this.#indexes.filter((each) => each !== index);
     this.#save();
@@ -239,12 +244,12 @@ export class Collection {
 
   #reindex(before: Stored | undefined, next: Stored | undefined, indexes: readonly Index[]): void {
     const flags = flagsOf(indexes);
+    const known = new KnownKeys();
+    const keysOf = (index: Index, stored: Stored | undefined) =>
+      stored ? index.keysOf(stored.doc, known) : new Set<string>();
     try {
       for (const index of indexes) {
-        const [old, fresh] = [before, next].map((doc) => (doc ? index.keysOf(doc.doc) : new Set<string>())) as [
-          Set<string>,
-          Set<string>,
-        ];
+        const [old, fresh] = [keysOf(index, before), keysOf(index, next)];
         this.#rekey(index, before, [...old.difference(fresh)], next, [...fresh.difference(old)]);
       }
     } finally {
@@ -255,30 +260,36 @@ export class Collection {
 
   /** Takes keys away from a document and gives it others, each in the place of one that goes where there is one. */
   #rekey(index: Index, before: Stored | undefined, old: string[], next: Stored | undefined, fresh: string[]): void {
-    const record = before?.record ?? 0;
     const moved = Math.min(old.length, fresh.length);
-    for (const key of old.slice(moved)) {
-      this.#tables
-        .prepare(`DELETE FROM ${index.table} WHERE key = ? AND record = ?`)
-        .run(Buffer.from(key, 'latin1'), record);
-    }
+    if (before) for (const key of old.slice(moved)) this.#unlink(index, before, key);
     if (!next) return;
-    const move = `UPDATE ${index.table} SET key = ? WHERE key = ? AND record = ?`;
-    for (let n = 0; n < moved; n++) {
-      const [from = '', to = ''] = [old[n], fresh[n]];
-      this.#put(index, next, to, move, Buffer.from(from, 'latin1'), record);
-    }
-    this.#link(index, next, fresh.slice(moved));
+    for (let n = 0; n < moved; n++) this.#move(index, next, old[n] ?? '', fresh[n] ?? '');
+    for (const key of fresh.slice(moved)) this.#link(index, next, key);
   }
 
-  #link(index: Index, doc: Stored, keys: Iterable<string>): void {
-    for (const key of keys) this.#put(index, doc, key, `INSERT INTO ${index.table} VALUES (?, ?)`, doc.record);
+  #link(index: Index, doc: Stored, key: string): void {
+    const bytes = Buffer.from(key, 'latin1');
+    this.#put(index, doc, key, insertKey(index), bytes, doc.record);
+    this.#tables.changed(deleteKey(index), bytes, doc.record);
   }
 
-  /** @param sql has the key as its first parameter */
-  #put(index: Index, doc: Stored, key: string, sql: string, ...rest: SQLInputValue[]): void {
+  #unlink(index: Index, { record }: Stored, key: string): void {
+    const bytes = Buffer.from(key, 'latin1');
+    this.#tables.prepare(deleteKey(index)).run(bytes, record);
+    this.#tables.changed(insertKey(index), bytes, record);
+  }
+
+  #move(index: Index, doc: Stored, from: string, to: string): void {
+    const sql = `UPDATE ${index.table} SET key = ? WHERE key = ? AND record = ?`;
+    const [old, fresh] = [Buffer.from(from, 'latin1'), Buffer.from(to, 'latin1')];
+    this.#put(index, doc, to, sql, fresh, old, doc.record);
+    this.#tables.changed(sql, old, fresh, doc.record);
+  }
+
+  /** @throws CommandError DuplicateKey when another document has the key */
+  #put(index: Index, doc: Stored, key: string, sql: string, ...values: SQLInputValue[]): void {
     try {
-      this.#tables.prepare(sql).run(Buffer.from(key, 'latin1'), ...rest);
+      this.#tables.prepare(sql).run(...values);
     } catch (error) {
       // SQLITE_CONSTRAINT, of which there is only the primary key.
       throw ((error as { errcode?: number }).errcode ?? 0) % 256 === 19
@@ -286,6 +297,14 @@ export class Collection {
         : error;
     }
   }
+}
+
+function insertKey({ table }: Index): string {
+  return `INSERT INTO ${table} VALUES (?, ?)`;
+}
+
+function deleteKey({ table }: Index): string {
+  return `DELETE FROM ${table} WHERE key = ? AND record = ?`;
 }
 
 function flagsOf(indexes: readonly Index[]): number {

@@ -1,7 +1,7 @@
 import { CommandError } from './errors.ts';
 import { compileFilter, type Filter } from './filter.ts';
 import { reaches, valuesOf } from './paths.ts';
-import { joined, keysOf } from './sort.ts';
+import { joined, type KnownKeys, keysOf } from './sort.ts';
 import { type Doc, isDoc } from './values.ts';
 
 /** An index as a client describes it. */
@@ -65,11 +65,11 @@ export class Index {
   }
 
   /** The keys of a document: none when the index is partial or sparse and leaves it out, several with arrays. */
-  keysOf(doc: Doc): Set<string> {
+  keysOf(doc: Doc, known?: KnownKeys): Set<string> {
     if (this.partial && !this.partial.test(doc)) return new Set();
     const present = (path: string[]) => reaches(doc, path, (value) => value !== undefined, false);
     if (this.spec.sparse && !this.#paths.some(present)) return new Set();
-    return new Set(keysOf(doc, this.#paths, this.directions, this.#through));
+    return new Set(keysOf(doc, this.#paths, this.directions, this.#through, known));
   }
 
   /** The error that says that another document has this key. */

@@ -29,13 +29,36 @@ export function keysOf(
   paths: readonly Path[],
   directions: readonly number[],
   through?: (place: number) => void,
+  known?: KnownKeys,
 ): string[] {
-  return valuesOf(doc, paths, through).map((values) => joined(values, directions));
+  return valuesOf(doc, paths, through).map((values) => joined(values, directions, known));
+}
+
+/** Keys of values, ascending and descending, while several are made of the same values. */
+export class KnownKeys {
+  readonly #ascending = new Map<unknown, string>();
+  readonly #descending = new Map<unknown, string>();
+
+  /** The key of a value in a direction. */
+  of(value: unknown, direction: number | undefined): string {
+    const known = direction === 1 ? this.#ascending : this.#descending;
+    const key = known.get(value) ?? directed(value, direction);
+    known.set(value, key);
+    return key;
+  }
 }
 
 /** One key of several values. */
-export function joined(values: readonly unknown[], directions: readonly number[]): string {
-  return values.map((value, i) => (directions[i] === 1 ? keyOf(value) : inverted(keyOf(value)))).join('');
+export function joined(values: readonly unknown[], directions: readonly number[], known?: KnownKeys): string {
+  let key = '';
+  for (let i = 0; i < values.length; i++) {
+    key += known ? known.of(values[i], directions[i]) : directed(values[i], directions[i]);
+  }
+  return key;
+}
+
+function directed(value: unknown, direction: number | undefined): string {
+  return direction === 1 ? keyOf(value) : inverted(keyOf(value));
 }
 
 /**

@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { type CatalogEntry, Collection, type Stored, type Tables } from './collection.ts';
 import { CommandError } from './errors.ts';
 import { idIndex } from './index.ts';
+import { Undo } from './undo.ts';
 
 /** The disk is told to keep what was written at most this often; the kernel has it before a client's reply. */
 const syncEveryMs = 50;
@@ -18,20 +19,6 @@ const maxStatements = 2_000;
 const logPages = 8_000;
 /** BSON of the documents that are remembered, in bytes. */
 const recentBytes = 4 * 1024 * 1024;
-
-/** The SQL around what is done as a whole. */
-interface Frame {
-  readonly begin: string;
-  readonly commit: string;
-  readonly rollback: readonly string[];
-}
-
-const whole: Frame = { begin: 'BEGIN', commit: 'COMMIT', rollback: ['ROLLBACK'] };
-const part: Frame = {
-  begin: 'SAVEPOINT part',
-  commit: 'RELEASE part',
-  rollback: ['ROLLBACK TO part', 'RELEASE part'],
-};
 
 /** SQLite's numbers of errors. */
 const locked = 5;
@@ -54,9 +41,11 @@ export class Store {
   });
   readonly #log: number | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
-  /** How many transactions, each a part of the one before, are under way. */
-  #depth = 0;
-  /** Whether what a rollback takes back may be of the catalog. */
+  /** A transaction is under way. */
+  #isBusy = false;
+  /** Of the part of it that is under way. */
+  #undo: Undo | undefined;
+  /** Whether what is taken back may be of the catalog. */
   #catalogChanged = false;
 
   /** @param dir where the data is kept; memory only when absent @throws Error when another server uses the folder */
@@ -98,7 +87,7 @@ export class Store {
     if (found) return found;
     checkNamespace(namespace);
     const entry: CatalogEntry = { namespace, uuid: randomUUID().replaceAll('-', ''), lastIndex: 0, indexes: [] };
-    this.#catalogChanged = true;
+    this.#tables.catalogChanges();
     const { lastInsertRowid } = this.#prepare('INSERT INTO catalog (entry) VALUES (?)').run(Buffer.alloc(0));
     const collection = new Collection(this.#tables, Number(lastInsertRowid), entry);
     collection.create();
@@ -114,23 +103,18 @@ export class Store {
   }
 
   /**
-   * Does something as a whole or not at all; within another transaction it is a part, of which that can go on without.
+   * Does something as a whole or not at all; within another transaction it is a part, of which that can go on without. What is
+   * done within a part belongs to it.
    * @throws CommandError when it throws, or could not be written
    */
   transaction<T>(run: () => T): T {
-    if (this.#depth === 0) this.#catalogChanged = false;
-    // SQLite may have rolled everything back when it found no room for a part.
-    else if (!this.#db.isTransaction) throw notDone('a part of its transaction failed');
-    try {
-      return this.#whole(this.#depth++ === 0 ? whole : part, run);
-    } finally {
-      this.#depth -= 1;
-    }
+    if (this.#undo) return run();
+    return this.#isBusy ? this.#part(run) : this.#whole(run);
   }
 
   /** Does several things, of which each is a transaction, with one writing of the log. */
   together<T>(run: () => T): T {
-    return this.#depth === 0 ? this.transaction(run) : run();
+    return this.#isBusy ? run() : this.#whole(run);
   }
 
   /** Gives the folder back. */
@@ -141,22 +125,63 @@ export class Store {
     if (this.#log !== undefined) fs.closeSync(this.#log);
   }
 
-  #whole<T>({ begin, commit, rollback }: Frame, run: () => T): T {
-    this.#prepare(begin).run();
+  #whole<T>(run: () => T): T {
+    this.#catalogChanged = false;
+    this.#isBusy = true;
     try {
+      this.#prepare('BEGIN').run();
       const result = run();
-      this.#prepare(commit).run();
+      this.#prepare('COMMIT').run();
       this.#syncSoon();
       return result;
     } catch (error) {
-      if (this.#db.isTransaction) for (const sql of rollback) this.#prepare(sql).run();
-      this.#recent.clear();
-      if (this.#catalogChanged) this.#load();
-      const { code, errcode = 0, message } = error as Error & { code?: string; errcode?: number };
-      if (code !== 'ERR_SQLITE_ERROR') throw error;
-      if (!this.#db.isTransaction) this.#shorten();
-      throw notDone(message, errcode);
+      if (this.#db.isTransaction) this.#prepare('ROLLBACK').run();
+      this.#forget();
+      throw this.#failure(error);
+    } finally {
+      this.#isBusy = false;
     }
+  }
+
+  #part<T>(run: () => T): T {
+    // SQLite may have rolled everything back when it found no room for a part.
+    if (!this.#db.isTransaction) throw notDone('a part of its transaction failed');
+    const undo = new Undo((sql) => this.#prepare(sql));
+    this.#undo = undo;
+    try {
+      const result = run();
+      undo.keep();
+      return result;
+    } catch (error) {
+      this.#takeBack(undo);
+      throw this.#failure(error);
+    } finally {
+      this.#undo = undefined;
+    }
+  }
+
+  #takeBack(undo: Undo): void {
+    try {
+      if (this.#db.isTransaction) undo.takeBack();
+    } catch {
+      // Half of the part must not stay.
+      if (this.#db.isTransaction) this.#prepare('ROLLBACK').run();
+    }
+    this.#forget();
+  }
+
+  /** What is remembered may have been taken back. */
+  #forget(): void {
+    this.#recent.clear();
+    if (this.#catalogChanged) this.#load();
+  }
+
+  /** What a client is told of an error. */
+  #failure(error: unknown): unknown {
+    const { code, errcode = 0, message } = error as Error & { code?: string; errcode?: number };
+    if (code !== 'ERR_SQLITE_ERROR') return error;
+    if (!this.#db.isTransaction) this.#shorten();
+    return notDone(message, errcode);
   }
 
   /** Writes the log into the file and empties it, which may make room after a write that found none. */
@@ -197,8 +222,10 @@ export class Store {
     prepare: (sql) => this.#prepare(sql),
     scan: (sql, ...values) => this.#scan(sql, values),
     recent: this.#recent,
+    changed: (sql, ...values) => this.#undo?.note(sql, values),
     catalogChanges: () => {
       this.#catalogChanged = true;
+      this.#undo?.guard();
     },
   };
 

@@ -1,4 +1,5 @@
 import { ObjectId } from 'bson';
+import { changedFields } from './changed-fields.ts';
 import type { Stored } from './collection.ts';
 import { CommandError } from './errors.ts';
 import type { Filter } from './filter.ts';
@@ -23,8 +24,11 @@ import {
 export interface Update {
   /** True when it puts a whole document in the other's place. */
   readonly replaces: boolean;
-  /** Whether the changed copy is just what is read from its BSON: others may have fields that are undefined and not written. */
-  readonly isExact: boolean;
+  /**
+   * The top-level fields that it may change; then the changed copy is just what is read from its BSON. Undefined when it may change
+   * any, and leave fields that are undefined and not written.
+   */
+  readonly roots: ReadonlySet<string> | undefined;
   /** The changed copy of a document. @throws CommandError when the update does not fit the document */
   apply(doc: Doc, inserting: boolean): Doc;
 }
@@ -32,6 +36,8 @@ export interface Update {
 interface Step {
   readonly name: string;
   readonly path: string;
+  /** The names of the path. */
+  readonly parts: readonly string[];
   readonly operand: unknown;
 }
 
@@ -54,16 +60,16 @@ export function compileUpdate(update: unknown, filter: Filter, arrayFilters: unk
   const roots = new Set(touched.map((path) => path.split('.')[0] as string));
   return {
     replaces: false,
-    isExact: true,
+    roots,
     apply(doc, inserting) {
       const out = { ...doc };
       // The rest is shared with the document, and stays as it is.
       for (const root of roots) if (Object.hasOwn(out, root)) setField(out, root, cloneValue(out[root]));
       const positions = { arrayFilters: filters, ...(!inserting && { filter }) };
-      for (const { name, path, operand } of steps) {
+      for (const { name, parts, operand } of steps) {
         if (name === '$setOnInsert' && !inserting) continue;
         const operate = updateOperators[name];
-        for (const place of expandPath(out, path.split('.'), positions)) operate?.(out, place, cloneValue(operand));
+        for (const place of expandPath(out, parts, positions)) operate?.(out, place, cloneValue(operand));
       }
       return out;
     },
@@ -81,10 +87,10 @@ function stepsOf(update: Doc): Step[] {
     return Object.entries(fields).map(([path, operand]): Step => {
       checkPath(path);
       if (name === '$rename') checkPath(operand);
-      return { name, path, operand };
+      return { name, path, parts: path.split('.'), operand };
     });
   });
-  return steps.sort((a, b) => comparePaths(a.path.split('.'), b.path.split('.')));
+  return steps.sort((a, b) => comparePaths(a.parts, b.parts));
 }
 
 function checkPath(path: unknown): void {
@@ -98,7 +104,7 @@ function refuseDollar(name: string): never {
   throw new CommandError('DollarPrefixedFieldName', `The dollar ($) prefixed field '${name}' is not allowed here`);
 }
 
-function comparePaths(a: string[], b: string[]): number {
+function comparePaths(a: readonly string[], b: readonly string[]): number {
   const i = a.findIndex((part, at) => part !== b[at]);
   const [part, other] = [a[i], b[i]];
   if (part === undefined || other === undefined) return a.length - b.length;
@@ -106,28 +112,37 @@ function comparePaths(a: string[], b: string[]): number {
   return Number.isNaN(byNumber) ? (part < other ? -1 : 1) : byNumber;
 }
 
+/** None may be another one, nor lead through it. @throws CommandError ConflictingUpdateOperators */
 function checkConflicts(paths: readonly string[]): void {
-  for (const [i, path] of paths.entries()) {
-    const other = paths
-      .slice(0, i)
-      .find((each) => `${each}.`.startsWith(`${path}.`) || `${path}.`.startsWith(`${each}.`));
-    if (other === undefined) continue;
-    const message = `Updating the path '${path}' would create a conflict at '${other.length < path.length ? other : path}'`;
-    throw new CommandError('ConflictingUpdateOperators', message);
+  const known = new Set<string>();
+  for (const path of paths) {
+    if (known.has(path)) throw conflict(path, path);
+    known.add(path);
   }
+  for (const path of paths) {
+    for (let dot = path.indexOf('.'); dot !== -1; dot = path.indexOf('.', dot + 1)) {
+      const above = path.slice(0, dot);
+      if (known.has(above)) throw conflict(path, above);
+    }
+  }
+}
+
+function conflict(path: string, at: string): CommandError {
+  const message = `Updating the path '${path}' would create a conflict at '${at}'`;
+  return new CommandError('ConflictingUpdateOperators', message);
 }
 
 function replacement(update: Doc): Update {
   const dollar = Object.keys(update).find((key) => key.startsWith('$'));
   if (dollar) refuseDollar(dollar);
-  return { replaces: true, isExact: false, apply: (doc) => ({ _id: doc._id, ...update }) };
+  return { replaces: true, roots: undefined, apply: (doc) => ({ _id: doc._id, ...update }) };
 }
 
 function pipelineUpdate(update: unknown[], around: Surroundings): Update {
   const run = compilePipeline(update, around, pipelineStages);
   return {
     replaces: false,
-    isExact: false,
+    roots: undefined,
     apply: (doc) => ({ _id: doc._id, ...(retype(run([toPlain(doc) as Doc])[0], doc) as Doc) }),
   };
 }
@@ -157,10 +172,22 @@ export function prepared(given: Doc): Version {
   return { bytes: write(doc), doc };
 }
 
-/** The new version of a document. @throws CommandError ImmutableField when it has another `_id` */
-export function changed(update: Update, before: Stored): Pick<Version, 'bytes'> & Partial<Version> {
+/** The new version of a document, and the top-level fields that may differ. */
+export interface Change {
+  readonly bytes: Uint8Array;
+  /** Absent where it has to be read from the BSON. */
+  readonly doc?: Doc;
+  readonly fields: ReadonlySet<string>;
+}
+
+/** What an update makes of a document; undefined when it stays as it is. @throws CommandError ImmutableField when it had another `_id` */
+export function changed(update: Update, before: Stored): Change | undefined {
   const { bytes, doc } = checked(update.apply(before.doc, false), before.doc._id);
-  return { bytes, ...(update.isExact && { doc }) };
+  if (Buffer.compare(bytes, before.bytes) === 0) return undefined;
+  const { roots } = update;
+  if (!roots) return { bytes, fields: changedFields(before.bytes, bytes) };
+  // What is no object is the same in BSON when it is the same here.
+  return { bytes, doc, fields: new Set([...roots].filter((root) => before.doc[root] !== doc[root])) };
 }
 
 /** What an upsert inserts: the fields that the filter asks to equal a value, and then the update. */

@@ -66,8 +66,8 @@ function insertVersion(collection: Collection, { bytes, doc }: Version): Stored 
 
 /** Puts the new version in a document's place; the document itself when that changes nothing. */
 function applyUpdate(collection: Collection, before: Stored, update: Update): Stored {
-  const { bytes, doc } = changed(update, before);
-  return Buffer.compare(bytes, before.bytes) === 0 ? before : collection.replace(before, bytes, doc);
+  const change = changed(update, before);
+  return change ? collection.replace(before, change) : before;
 }
 
 interface Statement {
