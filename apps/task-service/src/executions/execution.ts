@@ -142,7 +142,11 @@ export function openExecutionInserts(executions: ExecutionModel): ExecutionInser
 }
 
 /** The order in which ready executions of a priority have their turns. */
-export const turnIndex = { status: 1, rank: 1, waiting_for: 1, fair_at: 1, _id: 1 } as const;
+export const turnIndex = { rank: 1, status: 1, waiting_for: 1, fair_at: 1, _id: 1 } as const;
+
+/** Indexes of what waits or runs hold nothing else: they stay small beside all that has ended, whose ends they need not hear of. */
+const queued = { partialFilterExpression: { status: 'queued' } };
+const running = { partialFilterExpression: { status: 'running' } };
 
 const schema = new Schema<Execution>(
   {
@@ -194,16 +198,16 @@ const schema = new Schema<Execution>(
 );
 schema.index({ task_id: 1 }, { unique: true, name: 'one_active_per_task', partialFilterExpression: { active: true } });
 schema.index({ task_id: 1, queued_at: -1 });
-schema.index({ status: 1, rank: 1, queued_at: 1 });
-schema.index(turnIndex);
-schema.index({ status: 1, waiting_for: 1, due_at: 1 });
+schema.index({ rank: 1, status: 1, queued_at: 1 }, queued);
+schema.index(turnIndex, queued);
+schema.index({ waiting_for: 1, status: 1, due_at: 1 }, queued);
+schema.index({ project_id: 1, waiting_for: 1, status: 1, rank: 1, fair_at: 1 }, queued);
+schema.index({ status: 1, rank: 1, 'lease.expires_at': 1 }, running);
 schema.index({ waits_on: 1 }, { sparse: true });
 schema.index({ 'lease.claim_id': 1 }, { sparse: true, unique: true });
-schema.index({ status: 1, 'lease.expires_at': 1 });
 schema.index({ finished_at: 1, status: 1 });
 schema.index({ rank: 1, queued_at: 1 });
 schema.index({ project_id: 1, finished_at: 1, output_bytes: 1 });
-schema.index({ project_id: 1, status: 1, waiting_for: 1, rank: 1, fair_at: 1 });
 schema.index(
   { project_id: 1, finished_at: 1, agent_runs: 1, agent_cost_usd: 1 },
   { partialFilterExpression: { agent_runs: { $gt: 0 } } },

@@ -239,7 +239,7 @@ describe('lists of tasks', () => {
     [{ project_id: 'a' }, { tags: ['a'], status: ['failed', 'running'] }, 'tags_1'],
     [{ project_id: 'a' }, { search: 'NOT user' }, 'project_id_1_deleted_at_1_status_1'],
     [{ project_id: 'a' }, { priority: 5, sort: 'priority' }, 'priority_-1'],
-    [{}, { assigned_to: 'u', sort: 'title' }, 'assigned_to_1_deleted_at_1_status_1_title_key'],
+    [{}, { assigned_to: 'u', sort: 'title' }, 'assigned_to_1_status_1_deleted_at_1_title_key'],
     [{}, { created_after: day(1).toISOString() }, 'created_at_-1'],
   ])('an index chosen for its selectivity answers %j with %j: %s', async (visible, asked, index) => {
     const winning = await plan(visible, asked);

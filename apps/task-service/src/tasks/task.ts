@@ -127,7 +127,10 @@ schema.index({ tags: 1, deleted_at: 1, project_id: 1, created_at: -1, _id: -1 })
 // Lists: what is asked for exactly, then the order, with _id at its end so that pages never overlap. A list of tasks of any
 // status asks for all of them, so that these serve it too.
 for (const field of ['created_at', 'updated_at', 'priority', 'title_key']) {
-  schema.index({ assigned_to: 1, deleted_at: 1, status: 1, [field]: -1, _id: -1 });
+  schema.index(
+    { assigned_to: 1, status: 1, deleted_at: 1, [field]: -1, _id: -1 },
+    { partialFilterExpression: { assigned_to: { $gt: '' } } },
+  );
   schema.index({ project_id: 1, deleted_at: 1, status: 1, [field]: -1, _id: -1 });
   schema.index({ deleted_at: 1, status: 1, [field]: -1, _id: -1 });
 }
@@ -135,7 +138,10 @@ for (const field of ['created_at', 'updated_at', 'priority', 'title_key']) {
 schema.index({ project_id: 1, deleted_at: 1, created_at: -1, _id: -1 });
 // Analytics: what ended in a time; and durations in their order, for medians.
 schema.index(endedIndex);
-schema.index({ project_id: 1, deleted_at: 1, status: 1, actual_duration_ms: 1, completed_at: 1 });
+schema.index(
+  { project_id: 1, status: 1, deleted_at: 1, actual_duration_ms: 1, completed_at: 1 },
+  { partialFilterExpression: { status: 'completed', actual_duration_ms: { $gte: 0 } } },
+);
 schema.index({ created_by: 1, deleted_at: 1, status: 1 });
 // Schedules: whose time has come, what a replica left, and how many there are.
 schema.index({ 'schedule.next_run_at': 1 }, { sparse: true });
