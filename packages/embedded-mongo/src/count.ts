@@ -1,11 +1,7 @@
 import type { Collection } from './collection.ts';
-import type { Filter } from './filter.ts';
-import { choosePlan, type IndexScan } from './planner.ts';
+import { choosePlan, saysAll } from './planner.ts';
 import { type Query, runQuery } from './query.ts';
-import { type Doc, isDoc, isOperators, numberOf } from './values.ts';
-
-/** Operators that hold for a value if and only if its key lies in their intervals. */
-const exact = /^\$(eq|in|gte?|lte?)$/;
+import { type Doc, isDoc, numberOf } from './values.ts';
 
 /** How many documents a query finds. They are not read when the bounds of an index say all that the filter asks. */
 export function countQuery(collection: Collection | undefined, query: Query): number {
@@ -35,17 +31,4 @@ export function countingGroup(stages: readonly Doc[]): { _id: unknown; field: st
 
 function within(count: number, skip: number, limit: number): number {
   return Math.min(Math.max(count - skip, 0), limit || Number.MAX_SAFE_INTEGER);
-}
-
-/** True when a document matches if and only if its key lies in the ranges, and each document has one key. */
-function saysAll({ index, bound }: IndexScan, { source, conditions }: Filter): boolean {
-  if (index.multikey.includes(true)) return false;
-  const bounded = index.fields.slice(0, bound);
-  const said = ([path, condition]: [string, unknown]) =>
-    bounded.includes(path) &&
-    (!isOperators(condition) || Object.keys(condition as Doc).every((operator) => exact.test(operator)));
-  return (
-    Object.entries(source).every(said) &&
-    conditions.every(({ operator, intervals }) => exact.test(operator) && intervals)
-  );
 }

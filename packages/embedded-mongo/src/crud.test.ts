@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Collection, MongoBulkWriteError } from 'mongodb';
+import {
+  Binary,
+  Code,
+  type Collection,
+  Decimal128,
+  Double,
+  Long,
+  MinKey,
+  MongoBulkWriteError,
+  Timestamp,
+} from 'mongodb';
 import { connected } from './test-support.ts';
 
 type Server = Awaited<ReturnType<typeof connected>>;
@@ -206,6 +216,28 @@ describe('reads', () => {
       ],
     });
     expect(await items.findOne({}, { projection })).toEqual(expected);
+  });
+
+  test.each([
+    [{ a: 1 }, ['_id', 'a']],
+    [{ a: 0, ü: false }, ['_id', 'list', 'long', 'at', 'no', 'of', 'un', 'min', 'code']],
+    [{ _id: 0 }, ['a', 'ü', 'list', 'long', 'at', 'no', 'of', 'un', 'min', 'code']],
+    [{ _id: 1 }, ['_id']],
+    [{ _id: 0, list: true, none: 1 }, ['list']],
+    [{ none: 1 }, ['_id']],
+    [{ ü: 2, long: new Long(1) }, ['_id', 'ü', 'long']],
+  ])('the projection %j keeps of every type what it was', async (projection, kept) => {
+    await items.insertMany([
+      { _id: 1, a: 'ä\0b', ü: new Double(1), list: [[], {}, null], long: new Long(2), at: new Date(0) },
+      { _id: { x: 1 }, list: new Binary(Buffer.from('x'), 128), a: { b: [1] }, no: false, of: /x/i, un: null },
+      { _id: '', ü: Decimal128.fromString('1.0'), a: new Timestamp(5n), min: new MinKey(), code: new Code('x') },
+    ]);
+    const exact = { promoteValues: false, bsonRegExp: true } as const;
+    const pick = (document: object) => Object.entries(document).filter(([name]) => kept.includes(name));
+    const found = await items.find({}, { projection, ...exact }).toArray();
+    expect(found.map((document) => Object.entries(document))).toEqual(
+      (await items.find({}, exact).toArray()).map(pick),
+    );
   });
 
   test('distinct, count and skip with limit agree with the documents', async () => {

@@ -3,7 +3,7 @@ import { arePoints, type Condition, compileFilter, type Filter, impliesPresence 
 import type { Index } from './index.ts';
 import { after, type Interval, intersect, inverted, keyOf } from './keys.ts';
 import type { SortSpec } from './sort.ts';
-import { isDoc, numberOf } from './values.ts';
+import { type Doc, isDoc, isOperators, numberOf } from './values.ts';
 
 /** The keys of an index from `low` up to, but without, `high`. */
 export interface Range {
@@ -30,6 +30,9 @@ export type Plan = IndexScan | { readonly index?: undefined; readonly reverse: b
 
 /** Score of a whole key that is unique: at most one document. */
 const one = 1000;
+
+/** Operators that hold for a value if and only if its key lies in their intervals. */
+const exact = /^\$(eq|in|gte?|lte?)$/;
 
 /** `$in` lists on several fields multiply; beyond this many ranges the later lists are left to the filter. */
 const maxRanges = 500;
@@ -58,6 +61,19 @@ export function choosePlan(indexes: readonly Index[], filter: Filter, sort: Sort
     throw new CommandError('BadValue', message);
   }
   return best;
+}
+
+/** True when a document matches if and only if its key lies in the ranges, and each document has one key. */
+export function saysAll({ index, bound }: IndexScan, { source, conditions }: Filter): boolean {
+  if (index.multikey.includes(true)) return false;
+  const bounded = index.fields.slice(0, bound);
+  const said = ([path, condition]: [string, unknown]) =>
+    bounded.includes(path) &&
+    (!isOperators(condition) || Object.keys(condition as Doc).every((operator) => exact.test(operator)));
+  return (
+    Object.entries(source).every(said) &&
+    conditions.every(({ operator, intervals }) => exact.test(operator) && intervals)
+  );
 }
 
 /** True when the name, or key pattern, is that of the index. */

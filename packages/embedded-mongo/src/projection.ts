@@ -41,7 +41,7 @@ export function compileProjection(spec: Doc, variables: Doc, inFind: boolean): (
     including = includes;
   };
   const add = (path: string, value: unknown): void => {
-    const keep = typeof value === 'boolean' ? value : Number.isNaN(numberOf(value)) ? undefined : numberOf(value) !== 0;
+    const keep = keepOf(value);
     if (keep !== undefined) {
       if (path.endsWith('.$')) notImplemented('a positional projection');
       decide(path, keep);
@@ -66,6 +66,25 @@ export function compileProjection(spec: Doc, variables: Doc, inFind: boolean): (
     const plain = evaluates ? toPlain(doc) : doc;
     return apply(tree, doc, includes, (compute) => compute(plain)) as Doc;
   };
+}
+
+/**
+ * Which top-level fields a projection that can be compiled keeps; undefined when it is about more than whole fields, so that
+ * documents have to be read for it.
+ */
+export function keptFields(spec: Doc): ((name: string) => boolean) | undefined {
+  const named = new Map(Object.entries(spec).map(([path, value]) => [path, keepOf(value)]));
+  if ([...named].some(([path, keep]) => keep === undefined || path.includes('.'))) return undefined;
+  const others = [...named].filter(([path]) => path !== '_id');
+  const includes = others.length > 0 ? others[0]?.[1] === true : named.get('_id') === true;
+  return (name) => named.get(name) ?? (!includes || name === '_id');
+}
+
+/** Whether a value of a projection keeps the field; undefined when it says something else. */
+function keepOf(value: unknown): boolean | undefined {
+  if (typeof value === 'boolean') return value;
+  const number = numberOf(value);
+  return Number.isNaN(number) ? undefined : number !== 0;
 }
 
 function apply(tree: Tree, value: unknown, including: boolean, run: (compute: Compute) => unknown): unknown {

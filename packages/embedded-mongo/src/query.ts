@@ -1,6 +1,6 @@
 import type { Collection, Stored } from './collection.ts';
 import type { Filter } from './filter.ts';
-import { choosePlan, type IndexScan, type Plan } from './planner.ts';
+import { choosePlan, type IndexScan, type Plan, saysAll } from './planner.ts';
 import { orderOf, type SortSpec } from './sort.ts';
 import type { Doc } from './values.ts';
 
@@ -30,9 +30,10 @@ export function runQuery(collection: Collection | undefined, query: Query): Foun
   const stats = { keysExamined: 0, docsExamined: 0 };
   const candidates = collection ? (plan.index ? scanned(collection, plan, stats) : collection.all(plan.reverse)) : [];
   const docs: Stored[] = [];
+  const isCertain = plan.index !== undefined && saysAll(plan, filter);
   for (const doc of candidates) {
     stats.docsExamined += 1;
-    if (!filter.test(doc.doc)) continue;
+    if (!isCertain && !filter.test(doc.doc)) continue;
     docs.push(doc);
     if (docs.length >= enough) break;
   }

@@ -1,7 +1,7 @@
 import { ObjectId } from 'bson';
-import { changedFields } from './changed-fields.ts';
 import type { Stored } from './collection.ts';
 import { CommandError } from './errors.ts';
+import { changedFields } from './fields.ts';
 import type { Filter } from './filter.ts';
 import { equals } from './keys.ts';
 import { compilePipeline, type Surroundings } from './stages.ts';

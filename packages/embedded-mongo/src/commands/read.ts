@@ -1,10 +1,12 @@
 import { Long } from 'bson';
+import type { Stored } from '../collection.ts';
 import { countingGroup, countQuery } from '../count.ts';
 import { CommandError, notImplemented } from '../errors.ts';
+import { onlyFields } from '../fields.ts';
 import { compileFilter } from '../filter.ts';
 import { keyOf } from '../keys.ts';
 import { reaches } from '../paths.ts';
-import { compileProjection } from '../projection.ts';
+import { compileProjection, keptFields } from '../projection.ts';
 import { explainQuery, type Query, runQuery } from '../query.ts';
 import type { Reply } from '../reply.ts';
 import { parseSort } from '../sort.ts';
@@ -27,6 +29,15 @@ import {
 export function projectorOf(context: CommandContext, spec: unknown): ((doc: Doc) => Doc) | undefined {
   if (!isDoc(spec) || Object.keys(spec).length === 0) return undefined;
   return compileProjection(spec, surroundings(context).variables, true);
+}
+
+/** Gives the BSON that a find answers of a document. @throws CommandError BadValue */
+function answererOf(context: CommandContext): (stored: Stored) => Uint8Array {
+  const { projection } = context.args;
+  const project = projectorOf(context, projection);
+  if (!project) return ({ bytes }) => bytes;
+  const keeps = keptFields(projection as Doc);
+  return keeps ? ({ bytes }) => onlyFields(bytes, keeps) : ({ doc }) => write(project(doc));
 }
 
 function batchSizeOf(args: Doc): number | undefined {
@@ -105,11 +116,10 @@ export const readCommands: Record<string, Command> = {
     run(context) {
       const { args, cursors } = context;
       refuseArguments(args, ['tailable', 'awaitData', 'min', 'max', 'returnKey', 'showRecordId']);
-      const project = projectorOf(context, args.projection);
+      const answer = answererOf(context);
       const { docs } = runQuery(collectionOf(context), queryOf(context, args.filter));
       const single = args.singleBatch === true || numberOf(args.limit) < 0;
-      const toBytes = (stored: (typeof docs)[number]) => (project ? write(project(stored.doc)) : stored.bytes);
-      return { cursor: cursors.first(namespaceOf(context), docs, toBytes, batchSizeOf(args), single) };
+      return { cursor: cursors.first(namespaceOf(context), docs, answer, batchSizeOf(args), single) };
     },
   },
   aggregate: {

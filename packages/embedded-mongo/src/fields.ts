@@ -13,6 +13,25 @@ export function changedFields(before: Uint8Array, after: Uint8Array): Set<string
   return changed;
 }
 
+/** The BSON of a document with only some of its top-level fields. */
+export function onlyFields(bytes: Uint8Array, keeps: (name: string) => boolean): Uint8Array {
+  const kept: Uint8Array[] = [];
+  let length = 5;
+  for (const [name, field] of fieldsOf(bytes)) {
+    if (!keeps(name)) continue;
+    kept.push(field);
+    length += field.length;
+  }
+  const document = Buffer.alloc(length);
+  document.writeInt32LE(length, 0);
+  let at = 4;
+  for (const field of kept) {
+    document.set(field, at);
+    at += field.length;
+  }
+  return document;
+}
+
 /** Each field with its type and value, as bytes. */
 function fieldsOf(bytes: Uint8Array): Map<string, Uint8Array> {
   const fields = new Map<string, Uint8Array>();
