@@ -50,6 +50,18 @@ describe('the planner', () => {
     expect(plan.executionStats.totalKeysExamined).toBe(plan.executionStats.nReturned);
   });
 
+  test('takes what a partial index holds as said, and such an index for narrower', async () => {
+    await items.createIndex({ project: 1, at: 1 }, { name: 'few', partialFilterExpression: { status: 's1' } });
+    const plan = await explain({ project: 3, status: 's1', at: { $lte: 900 } }, { at: 1 });
+    expect(stageNames(plan)).toEqual(['FETCH', 'IXSCAN']);
+    expect(stagesOf(plan)[1]?.indexName).toBe('few');
+    expect(plan.executionStats).toMatchObject({ nReturned: 22, totalKeysExamined: 22 });
+    expect(await items.countDocuments({ project: 3, status: 's1' }, { hint: 'few' })).toBe(25);
+    expect(await items.countDocuments({ project: 3, status: 's2' })).toBe(25);
+    const hinted = items.countDocuments({ project: 3, status: 's2' }, { hint: 'few' });
+    await expect(hinted).rejects.toMatchObject({ code: 2 });
+  });
+
   test('counts by the index alone what its bounds say, and by the documents what they do not', async () => {
     const count = (filter: object, options: object = {}) => items.countDocuments(filter, options);
     expect(await count({ project: 3 })).toBe(100);

@@ -1,9 +1,9 @@
 import { CommandError } from './errors.ts';
 import { arePoints, type Condition, compileFilter, type Filter, impliesPresence } from './filter.ts';
 import type { Index } from './index.ts';
-import { after, type Interval, intersect, inverted, keyOf } from './keys.ts';
+import { after, equals, type Interval, intersect, inverted, keyOf } from './keys.ts';
 import type { SortSpec } from './sort.ts';
-import { type Doc, isDoc, isOperators, numberOf } from './values.ts';
+import { isDoc, isOperators, numberOf } from './values.ts';
 
 /** The keys of an index from `low` up to, but without, `high`. */
 export interface Range {
@@ -63,15 +63,22 @@ export function choosePlan(indexes: readonly Index[], filter: Filter, sort: Sort
   return best;
 }
 
-/** True when a document matches if and only if its key lies in the ranges, and each document has one key. */
+/**
+ * True when a document matches if and only if its key lies in the ranges, or the index holds it at all, and each document has one
+ * key.
+ */
 export function saysAll({ index, bound }: IndexScan, { source, conditions }: Filter): boolean {
   if (index.multikey.includes(true)) return false;
   const bounded = index.fields.slice(0, bound);
-  const said = ([path, condition]: [string, unknown]) =>
-    bounded.includes(path) &&
-    (!isOperators(condition) || Object.keys(condition as Doc).every((operator) => exact.test(operator)));
+  const held = index.spec.partialFilterExpression ?? {};
+  const isSaid = (path: string, condition: unknown) => {
+    if (isOperators(condition)) {
+      return bounded.includes(path) && Object.keys(condition).every((operator) => exact.test(operator));
+    }
+    return bounded.includes(path) || (Object.hasOwn(held, path) && equals(held[path], condition));
+  };
   return (
-    Object.entries(source).every(said) &&
+    Object.entries(source).every(([path, condition]) => isSaid(path, condition)) &&
     conditions.every(({ operator, intervals }) => exact.test(operator) && intervals)
   );
 }
@@ -125,10 +132,16 @@ function scanOf(index: Index, conditions: readonly Condition[], sort: SortSpec |
   let score = (last ? 1 : 0) + (order ? 7 : 0);
   for (let i = 0; i < equalities; i++) score += single[i] ? 10 : 9;
   if (index.spec.unique && equalities === index.fields.length) score += single.every(Boolean) ? one : 500;
-  if (score > 0 && index.partial) score += 1;
+  if (score > 0 && index.partial) score += 1 + 10 * heldEqualities(index, bound.length);
   // An element of an array, such as a word of a text, tells documents apart far better than a status or an order does.
   if (bound.some((_, i) => index.multikey[i])) score += 40;
   return { scan, score };
+}
+
+/** How many equalities bound no field, but hold for everything that is in the index. */
+function heldEqualities({ partial, fields }: Index, bound: number): number {
+  const isHeld = ({ path, operator }: Condition) => operator === '$eq' && !fields.slice(0, bound).includes(path);
+  return partial?.conditions.filter(isHeld).length ?? 0;
 }
 
 /** The intervals of the leading fields: all points but for the last, and the keys of those points put together. */

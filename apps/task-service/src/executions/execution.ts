@@ -141,10 +141,14 @@ export function openExecutionInserts(executions: ExecutionModel): ExecutionInser
   return new Batches((added) => insertEach(executions.collection, added), { most: 200 });
 }
 
-/** The order in which ready executions of a priority have their turns. */
-export const turnIndex = { rank: 1, status: 1, waiting_for: 1, fair_at: 1, _id: 1 } as const;
+/**
+ * The order in which ready executions of a priority have their turns. The index holds all executions: some servers with MongoDB's
+ * protocol sort what they find by a partial one.
+ */
+export const turnIndex = { status: 1, rank: 1, waiting_for: 1, fair_at: 1, _id: 1 } as const;
 
-/** Indexes of what waits or runs hold nothing else: they stay small beside all that has ended, whose ends they need not hear of. */
+// Other indexes of what waits or runs hold nothing else: they stay small beside all that has ended, whose ends they need not hear
+// of. The status is at their end, so that a count is answered by them alone.
 const queued = { partialFilterExpression: { status: 'queued' } };
 const running = { partialFilterExpression: { status: 'running' } };
 
@@ -198,11 +202,11 @@ const schema = new Schema<Execution>(
 );
 schema.index({ task_id: 1 }, { unique: true, name: 'one_active_per_task', partialFilterExpression: { active: true } });
 schema.index({ task_id: 1, queued_at: -1 });
-schema.index({ rank: 1, status: 1, queued_at: 1 }, queued);
-schema.index(turnIndex, queued);
-schema.index({ waiting_for: 1, status: 1, due_at: 1 }, queued);
-schema.index({ project_id: 1, waiting_for: 1, status: 1, rank: 1, fair_at: 1 }, queued);
-schema.index({ status: 1, rank: 1, 'lease.expires_at': 1 }, running);
+schema.index(turnIndex);
+schema.index({ rank: 1, queued_at: 1, status: 1 }, queued);
+schema.index({ waiting_for: 1, due_at: 1, status: 1 }, queued);
+schema.index({ project_id: 1, waiting_for: 1, rank: 1, fair_at: 1, status: 1 }, queued);
+schema.index({ 'lease.expires_at': 1, status: 1 }, running);
 schema.index({ waits_on: 1 }, { sparse: true });
 schema.index({ 'lease.claim_id': 1 }, { sparse: true, unique: true });
 schema.index({ finished_at: 1, status: 1 });

@@ -235,21 +235,18 @@ describe('the order in which executions have their turns', () => {
   });
 
   test.each([
-    ['the next to start', { status: 'queued', rank: 1, waiting_for: 'turn' }, 'rank_1_status_1_waiting_for_1'],
-    ['those of a queue', { status: 'queued', rank: 1, queued_at: { $lte: new Date() } }, 'rank_1_status_1_queued_at_1'],
+    ['those of a queue', { status: 'queued', rank: 1, queued_at: { $lte: new Date() } }, 'rank_1_queued_at_1_status_1'],
     [
       'what is due',
       { status: 'queued', waiting_for: 'backoff', due_at: { $lte: new Date() } },
-      'waiting_for_1_status_1',
+      'waiting_for_1_due_at_1',
     ],
     [
       'those that a project holds back',
       { project_id: 'p', status: 'queued', waiting_for: 'project_limit', rank: 1 },
       'project_id_1_waiting_for_1',
     ],
-    ['runs', { status: 'running' }, 'status_1_rank_1_lease'],
-    ['runs of a queue', { status: 'running', rank: 1 }, 'status_1_rank_1_lease'],
-    ['lost runs', { status: 'running', 'lease.expires_at': { $lt: new Date() } }, 'status_1_rank_1_lease'],
+    ['lost runs', { status: 'running', 'lease.expires_at': { $lt: new Date() } }, 'lease.expires_at_1_status_1'],
   ])('%s are looked for where nothing is that has ended', async (_what, filter, index) => {
     const plan = await planOf(platform.ctx.executions.collection.find(filter as object));
     expect(plan).toContain(index);
