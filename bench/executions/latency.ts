@@ -21,12 +21,13 @@ export async function measureLatency(measured: Measured, executions: number): Pr
   const toStart: number[] = [];
   const toOutput: number[] = [];
   for (const [n, taskId] of taskIds.entries()) {
-    const asked = performance.timeOrigin + performance.now();
+    const wallAtZero = clockOffset();
+    const asked = wallAtZero + performance.now();
     // Output may arrive before the answer to the request.
     const answered = api.call('POST', `/api/tasks/${taskId}/execute`, { priority: 'high' });
     const where = ({ data }: { data?: Record<string, unknown> }) => data?.task_id === taskId;
     const output = await live.next({ type: 'command_output', where, timeoutMs, onOther: () => {} });
-    const seen = performance.timeOrigin + performance.now();
+    const seen = wallAtZero + performance.now();
     await answered;
     await live.next({ type: 'task_completed', where, timeoutMs, onOther: () => {} });
     if (n < warmUp) continue;
@@ -34,6 +35,17 @@ export async function measureLatency(measured: Measured, executions: number): Pr
     toOutput.push(seen - asked);
   }
   return { executions, toStart: spread(toStart), toOutput: spread(toOutput) };
+}
+
+/**
+ * What to add to performance.now() to have the time that processes read, in milliseconds: looked for anew each time, at the moment
+ * at which a millisecond begins, because the system may correct its clock while this runs.
+ */
+function clockOffset(): number {
+  const before = Date.now();
+  let now = before;
+  while (now === before) now = Date.now();
+  return now - performance.now();
 }
 
 function spread(values: number[]): { p50: number; p99: number } {
