@@ -3,6 +3,7 @@ import { serialize } from 'bson';
 import type { LRUCache } from 'lru-cache';
 import { CommandError } from './errors.ts';
 import { Index, type IndexSpec } from './index.ts';
+import { KeyTables } from './key-tables.ts';
 import type { Range } from './planner.ts';
 import { KnownKeys } from './sort.ts';
 import type { Change } from './update.ts';
@@ -66,6 +67,7 @@ export class Collection {
   readonly namespace: string;
   readonly uuid: string;
   readonly #tables: Tables;
+  readonly #keyTables: KeyTables;
   readonly #docs: string;
   #lastIndex: number;
   #indexes: Index[];
@@ -74,6 +76,7 @@ export class Collection {
     this.#tables = tables;
     this.number = number;
     this.namespace = entry.namespace;
+    this.#keyTables = new KeyTables(tables, entry.namespace);
     this.uuid = entry.uuid;
     this.#docs = `docs_${number}`;
     this.#lastIndex = entry.lastIndex;
@@ -194,10 +197,8 @@ export class Collection {
     this.#tables.catalogChanges();
     const number = ++this.#lastIndex;
     const index = new Index(spec, this.#keys(number), number);
-    const primary = spec.unique ? 'key' : 'key, record';
-    const columns = `key BLOB NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (${primary})`;
-    this.#tables.prepare(`CREATE TABLE ${index.table} (${columns}) WITHOUT ROWID`).run();
-    for (const doc of this.all()) for (const key of index.keysOf(doc.doc)) this.#link(index, doc, key);
+    this.#keyTables.create(index);
+    for (const doc of this.all()) for (const key of index.keysOf(doc.doc)) this.#keyTables.link(index, doc, key);
     this.#indexes = [...this.#indexes, index];
     this.#save();
   }
@@ -250,61 +251,13 @@ export class Collection {
     try {
       for (const index of indexes) {
         const [old, fresh] = [keysOf(index, before), keysOf(index, next)];
-        this.#rekey(index, before, [...old.difference(fresh)], next, [...fresh.difference(old)]);
+        this.#keyTables.rekey(index, before, [...old.difference(fresh)], next, [...fresh.difference(old)]);
       }
     } finally {
       // Also when it failed: what is rolled back then is read from the catalog again.
       if (flagsOf(indexes) !== flags) this.#save();
     }
   }
-
-  /** Takes keys away from a document and gives it others, each in the place of one that goes where there is one. */
-  #rekey(index: Index, before: Stored | undefined, old: string[], next: Stored | undefined, fresh: string[]): void {
-    const moved = Math.min(old.length, fresh.length);
-    if (before) for (const key of old.slice(moved)) this.#unlink(index, before, key);
-    if (!next) return;
-    for (let n = 0; n < moved; n++) this.#move(index, next, old[n] ?? '', fresh[n] ?? '');
-    for (const key of fresh.slice(moved)) this.#link(index, next, key);
-  }
-
-  #link(index: Index, doc: Stored, key: string): void {
-    const bytes = Buffer.from(key, 'latin1');
-    this.#put(index, doc, key, insertKey(index), bytes, doc.record);
-    this.#tables.changed(deleteKey(index), bytes, doc.record);
-  }
-
-  #unlink(index: Index, { record }: Stored, key: string): void {
-    const bytes = Buffer.from(key, 'latin1');
-    this.#tables.prepare(deleteKey(index)).run(bytes, record);
-    this.#tables.changed(insertKey(index), bytes, record);
-  }
-
-  #move(index: Index, doc: Stored, from: string, to: string): void {
-    const sql = `UPDATE ${index.table} SET key = ? WHERE key = ? AND record = ?`;
-    const [old, fresh] = [Buffer.from(from, 'latin1'), Buffer.from(to, 'latin1')];
-    this.#put(index, doc, to, sql, fresh, old, doc.record);
-    this.#tables.changed(sql, old, fresh, doc.record);
-  }
-
-  /** @throws CommandError DuplicateKey when another document has the key */
-  #put(index: Index, doc: Stored, key: string, sql: string, ...values: SQLInputValue[]): void {
-    try {
-      this.#tables.prepare(sql).run(...values);
-    } catch (error) {
-      // SQLITE_CONSTRAINT, of which there is only the primary key.
-      throw ((error as { errcode?: number }).errcode ?? 0) % 256 === 19
-        ? index.duplicate(this.namespace, doc.doc, key)
-        : error;
-    }
-  }
-}
-
-function insertKey({ table }: Index): string {
-  return `INSERT INTO ${table} VALUES (?, ?)`;
-}
-
-function deleteKey({ table }: Index): string {
-  return `DELETE FROM ${table} WHERE key = ? AND record = ?`;
 }
 
 function flagsOf(indexes: readonly Index[]): number {

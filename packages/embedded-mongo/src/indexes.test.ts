@@ -235,57 +235,6 @@ describe('partial and sparse indexes', () => {
   });
 });
 
-describe('multikey indexes', () => {
-  test('find documents by elements, and never bind two conditions that different elements can meet', async () => {
-    await items.createIndex({ 'l.a': 1, 'l.b': 1 });
-    await items.insertMany([
-      {
-        _id: 1,
-        l: [
-          { a: 5, b: 1 },
-          { a: 3, b: 7 },
-        ],
-      },
-      { _id: 2, l: [{ a: 5, b: 7 }] },
-      { _id: 3, l: [] },
-    ]);
-    const found = await items.find({ 'l.a': 5, 'l.b': 7 }).sort({ _id: 1 }).toArray();
-    expect(found.map(({ _id }) => _id)).toEqual([1, 2]);
-    expect(stagesOf(await explain({ 'l.a': 5 })).at(-1)).toMatchObject({ stage: 'IXSCAN', isMultiKey: true });
-    await items.createIndex({ n: 1 });
-    await items.insertOne({ _id: 4, n: [1, 10] });
-    expect(await items.countDocuments({ n: { $gt: 5, $lt: 6 } })).toBe(1);
-  });
-
-  test('are bounded on both sides by a range that one element has to lie in', async () => {
-    await items.createIndex({ tags: 1 });
-    await items.insertMany(Array.from({ length: 100 }, (_, n) => ({ _id: n, tags: [`a${n}`, `b${n}`, `c${n}`] })));
-    const plan = await explain({ tags: { $elemMatch: { $gte: 'b2', $lt: 'b3' } } });
-    expect(plan.executionStats).toMatchObject({ nReturned: 11, totalKeysExamined: 11 });
-    // Of two elements, one may lie above and another one below.
-    expect(await items.countDocuments({ tags: { $gte: 'c99', $lt: 'b' } })).toBe(1);
-    expect(await items.countDocuments({ tags: { $elemMatch: { $gte: 'c99', $lt: 'b' } } })).toBe(0);
-  });
-
-  test('are preferred to an index that gives the order', async () => {
-    await items.createIndex({ status: 1, at: -1 });
-    await items.createIndex({ words: 1 });
-    await items.insertMany(
-      Array.from({ length: 100 }, (_, n) => ({ status: 's', at: n, words: ['every', `word${n}`] })),
-    );
-    for (const words of ['word7', { $elemMatch: { $gte: 'word7', $lt: 'word70' } }]) {
-      const plan = await explain({ status: 's', words }, { at: -1 });
-      expect(stageNames(plan)).toEqual(['SORT', 'FETCH', 'IXSCAN']);
-      expect(plan.executionStats).toMatchObject({ nReturned: 1, totalDocsExamined: 1 });
-    }
-  });
-
-  test('refuse parallel arrays', async () => {
-    await items.createIndex({ a: 1, b: 1 });
-    await expect(items.insertOne({ a: [1], b: [1] })).rejects.toMatchObject({ code: 171 });
-  });
-});
-
 describe('index management', () => {
   test('creating an index again does nothing, another one under its name or key is an error', async () => {
     await items.createIndex({ a: 1 });
