@@ -10,7 +10,7 @@ import { type Content, everybody, type Notification, type NotificationModel } fr
 /** Notifications that are kept, the newest so many of one user and of everybody, and up to trimmedAfter more per replica. */
 export const kept = { user: 1_000, everybody: 100 };
 /** After so many notifications for one audience what is too old is dropped. */
-export const trimmedAfter = 100;
+export const trimmedAfter = 500;
 
 const dayMs = 24 * 60 * 60 * 1000;
 
