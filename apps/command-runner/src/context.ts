@@ -32,6 +32,9 @@ export const runnerSettings = [
   'EXECUTION_TTL_DAYS',
 ] as const satisfies SettingName[];
 
+/** Ends of executions that may be being stored, per slot: where runs are short, so many end while ends gather to be stored together. */
+export const endsPerSlot = 4;
+
 /** What handlers, consumers and timers of this service are given. */
 export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
   runner: Runner;
@@ -86,7 +89,7 @@ export async function openContext(base: BaseContext<(typeof runnerSettings)[numb
     running,
     directSlots: new Slots(config.COMMAND_CONCURRENCY),
     executionSlots: new Slots(config.RUNNER_CONCURRENCY),
-    endingSlots: new Slots(config.RUNNER_CONCURRENCY),
+    endingSlots: new Slots(endsPerSlot * config.RUNNER_CONCURRENCY),
     workspace,
     isolation,
     spawner: resources.use(new Spawner(isolation.limits)),

@@ -52,7 +52,7 @@ const schema = new Schema<CommandRecord>(
 export const commandModel = (connection: Connection) => connection.model('Command', schema);
 
 /** Ends that come at the same time are stored together, the more so where many commands end. */
-const storingEnds = { most: 100, width: 4, pace: { everyMs: 20, burst: 8 } };
+const storingEnds = { most: 100, width: 4, pace: { everyMs: 40, burst: 6 } };
 
 /** Which commands are meant: those of one user, or, without one, all. */
 export interface Whose {
