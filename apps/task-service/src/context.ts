@@ -30,7 +30,8 @@ import { type KnownEnds, openKnownEnds } from './executions/known-ends.ts';
 import { wakeRefused } from './executions/project-limit.ts';
 import { SlotReleases } from './executions/slot-releases.ts';
 import { openSlotTakes, type SlotModel, type SlotTakes, slotModel } from './executions/slots.ts';
-import { openStarts, type Starts } from './executions/starts.ts';
+import { Starts } from './executions/starts.ts';
+import { openTakes, type Takes } from './executions/takes.ts';
 import { tell } from './executions/tell.ts';
 import { Vacancies } from './executions/vacancies.ts';
 import { type HistoryModel, HistoryRecorder, historyModel } from './history/history.ts';
@@ -88,6 +89,7 @@ export interface Context {
   executionOutbox: Outbox<ExecutionEntry, Execution>;
   /** Executions that were claimed and of which that is not told yet. */
   starts: Starts;
+  takes: Takes;
   access: ProjectAccessCache;
   users: RpcClient<typeof UserServiceService>;
   accounts: RpcClient<typeof AuthServiceService>;
@@ -149,7 +151,8 @@ export async function createContext({ config, log, resources }: BaseContext<Sett
     taskWrites: new GuardedWrites(tasks.collection),
     taskOutbox: resources.use(new Outbox(tasks.collection, tellEvent, log)),
     executionOutbox: resources.use(executionOutbox),
-    starts: resources.use(openStarts(executionOutbox)),
+    starts: resources.use(new Starts(executionOutbox)),
+    takes: openTakes(executions),
     access: new ProjectAccessCache(projects),
     users: projects.client(UserServiceService),
     accounts: projects.client(AuthServiceService),

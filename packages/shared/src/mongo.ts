@@ -34,7 +34,7 @@ export function isDuplicateKey(error: unknown): boolean {
  * Which writes of a bulk that is not ordered failed, by their place in it.
  * @throws the error itself when it is not about single writes
  */
-function failedWrites(error: unknown): Map<number, Error> {
+export function failedWrites(error: unknown): Map<number, Error> {
   const { writeErrors } = (error ?? {}) as { writeErrors?: mongo.WriteError | mongo.WriteError[] };
   const failures = [writeErrors ?? []].flat();
   if (failures.length === 0) throw error;

@@ -112,18 +112,20 @@ async function tryToTake(
     await holdAgents(ctx, ids, held);
     return 'next';
   }
-  const [limit, task] = await Promise.all([
-    concurrencyLimit(ctx, head, call),
+  const limit = await concurrencyLimit(ctx, head, call);
+  if (limit === 0) return 'next';
+  const [queue, hasSlot, task] = await Promise.all([
+    // The state is asked for after the execution, never before: see queue-state.ts for why a pause then holds.
+    ctx.claims.gate(priority),
+    acquireSlot(ctx, head, limit),
     // One that was deleted meanwhile does no harm: whoever deletes a task ends its execution, and so does who tells of the start.
     ctx.knownTasks.get(_id) ?? ctx.claims.task(task_id),
   ]);
-  if (limit === 0) return 'next';
   if (!task) {
     await cancel(ctx, head, 'The task was deleted');
+    if (hasSlot) await ctx.slotReleases.passOn(head);
     return 'next';
   }
-  // The state is asked for after the execution, never before: see queue-state.ts for why a pause then holds.
-  const [queue, hasSlot] = await Promise.all([ctx.claims.gate(priority), acquireSlot(ctx, head, limit)]);
   if (!hasSlot && queue?.paused) return 'paused';
   if (!hasSlot) {
     const ids = passOver((other) => other.project_id === project_id);
@@ -158,21 +160,39 @@ async function take(
   version: number,
 ): Promise<Execution | null | 'asked before'> {
   const { _id, generation } = head;
-  const { runner_id, claim_id } = question;
-  const lease = { runner_id, claim_id, expires_at: leaseEnd(ctx) };
   const inTurn = { _id, status: 'queued', waiting_for: 'turn', generation, cancel_request: null } as const;
-  const change = {
-    $set: { status: 'running', waiting_for: null, started_at: new Date(), lease, due_at: null },
-    $inc: { generation: 1 },
-    $push: { outbox: entry('started', generation + 1) },
-  } as const;
   const notFenced = { ...inTurn, fence: { $not: { $gt: version } } };
+  const change = changeOf(ctx, head, question);
+  if (isKnown(head)) {
+    const outcome = await ctx.takes.add({ claim_id: question.claim_id, guard: notFenced, change });
+    if (outcome === 'taken') return changedBy(head, change);
+    return outcome === 'gone' ? null : outcome;
+  }
   try {
     return await driverOf(ctx.executions).findOneAndUpdate(notFenced, change, { returnDocument: 'after' });
   } catch (error) {
     if (isDuplicateKey(error)) return 'asked before';
     throw error;
   }
+}
+
+function changeOf(ctx: Context, { generation }: Head, { runner_id, claim_id }: Question) {
+  const lease = { runner_id, claim_id, expires_at: leaseEnd(ctx) };
+  return {
+    $set: { status: 'running', waiting_for: null, started_at: new Date(), lease, due_at: null },
+    $inc: { generation: 1 },
+    $push: { outbox: entry('started', generation + 1) },
+  } as const;
+}
+
+/** Whether what was not read of it is not needed, or is nothing yet: the prompt is for the agent, the rest comes with attempts. */
+function isKnown({ command, generation }: Head): boolean {
+  return command !== null && generation === 0;
+}
+
+function changedBy(head: Head, { $set, $push }: ReturnType<typeof changeOf>): Execution {
+  const notRead = { prompt: '', result: null, attempts: [] };
+  return { ...notRead, ...head, ...$set, generation: head.generation + 1, outbox: [$push.outbox] };
 }
 
 /** Let the taking be known, with what is known of it. */
@@ -184,7 +204,7 @@ function noteTaken(ctx: Context, taken: Execution, task: BriefTask): void {
   ctx.queues.sizes.left(priority, true);
   ctx.knownTasks.set(_id, task);
   ctx.knownRuns.set(_id, runOf(taken));
-  void ctx.starts.add(taken);
+  ctx.starts.add(taken);
 }
 
 /** When a lease ends that starts now. */
