@@ -16,6 +16,8 @@ export interface Answer {
   grantedBefore: boolean;
   /** By performance.now(), from when on "nothing" is certain; 0: it is. */
   certainFrom: number;
+  /** Priorities of which much more is ready. */
+  backlog: readonly string[];
 }
 
 /** How long one question is asked again and again: its answer may have been lost, and with it an execution for a lease. */
@@ -25,10 +27,10 @@ const patience = { totalMs: 60_000, attemptMs: 5_000 };
  * an execution that nobody would know to be ours.
  */
 export const doubtMs = 10_000;
-/** Questions of one call at most. */
-const most = 50;
+/** Questions of one call at most; and of the slots that are taken, so many that the others are not worth a wait. */
+const most = { questions: 50, ofSlots: 0.8 };
 /** How often calls begin while more slots are at work than ask for something: those that become free meanwhile ask together. */
-const pace = { everyMs: 50, burst: 2 };
+const pace = { everyMs: 30, burst: 2 };
 
 /** This service asking on its own account. */
 export function ownOrigin(): Origin {
@@ -37,16 +39,20 @@ export function ownOrigin(): Origin {
 
 /**
  * Asks task-service for executions. What of a priority is wanted while a call is under way is asked for together, by the next one.
- * Where runs are short and many, slots wait a moment for each other, but never half of those that are taken.
+ * Where runs are short and many, slots wait a moment for each other, until most of them do.
  */
 export class Claims {
   readonly #byPriority: ReadonlyMap<Priority, Batches<string, Answer>>;
 
   /** @param stop ends the asking */
   constructor(ctx: Context, stop: AbortSignal) {
-    const isEnough = (count: number) => count >= ctx.executionSlots.taken / 2;
+    const isEnough = (count: number) => count >= ctx.executionSlots.taken * most.ofSlots;
     const claimsOf = (priority: Priority) =>
-      new Batches<string, Answer>((claim_ids) => claimMany(ctx, priority, claim_ids, stop), { most, pace, isEnough });
+      new Batches<string, Answer>((claim_ids) => claimMany(ctx, priority, claim_ids, stop), {
+        most: most.questions,
+        pace,
+        isEnough,
+      });
     this.#byPriority = new Map(priorities.map((priority) => [priority, claimsOf(priority)]));
   }
 
@@ -94,7 +100,7 @@ async function ask(
     no_agents: held !== undefined,
     no_agents_until: held?.toISOString(),
   };
-  const { more, ...first } = await client.claimExecution(request, ownOrigin());
+  const { more, backlog, ...first } = await client.claimExecution(request, ownOrigin());
   const answers = new Map([{ claim_id, ...first }, ...more].map((answer) => [answer.claim_id, answer]));
   const each = claim_ids.map(async (id) => {
     const answer = answers.get(id);
@@ -102,7 +108,7 @@ async function ask(
     if (!answer) return ask(ctx, client, priority, [id]);
     const job = answer.verdict === 'granted' ? answer.job : undefined;
     const lease = job && { job, leaseUntil: asked + job.lease_ms, ...traced() };
-    return [{ lease, grantedBefore: answer.granted_before }];
+    return [{ lease, grantedBefore: answer.granted_before, backlog }];
   });
   return (await Promise.all(each)).flat();
 }

@@ -3,6 +3,7 @@ import type { Job } from '@claude-cli/proto/platform/v1/executions';
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { endsPerSlot } from '../context.ts';
 import { as, Harness } from '../testing/harness.ts';
 import { isAlive } from '../testing/is-alive.ts';
 
@@ -88,6 +89,36 @@ describe('an execution', () => {
     await until('all were asked for', () => harness.standIn.claims.length === 4);
     await until('the queue is empty', async () => (await harness.queue('normal')).messageCount === 0);
     expect(harness.events.filter((event) => event.type === 'execution.finished')).toHaveLength(1);
+  });
+
+  test('is asked for without a token while there is a backlog, and with tokens again when there is none', async () => {
+    await harness.runner({ RUNNER_CONCURRENCY: '4' });
+    const { standIn } = harness;
+    standIn.backlogFrom = 2;
+    const jobs = Array.from({ length: 12 }, () => harness.queueUnannounced('true'));
+    // One of its slots comes by this token, the others by what they are told then.
+    jobs.push(await harness.execute('true'));
+    await until('what is left is no backlog', () => standIn.granted.length >= jobs.length - 1);
+    await harness.bus.publishJob('normal');
+    for (const { execution_id } of jobs) await harness.finished(execution_id);
+    expect(standIn.granted).toHaveLength(jobs.length);
+    await until('the queue is empty', async () => (await harness.queue('normal')).messageCount === 0);
+    const asked = standIn.claims.length;
+    const next = await harness.execute('true');
+    await harness.finished(next.execution_id);
+    expect(standIn.claims.length).toBe(asked + 1);
+  });
+
+  test('is not asked for again and again where nothing of a backlog can be had', async () => {
+    await harness.runner({ RUNNER_CONCURRENCY: '2' });
+    const { standIn } = harness;
+    standIn.backlogFrom = 0;
+    const job = await harness.execute('true');
+    await harness.finished(job.execution_id);
+    const from = performance.now();
+    const asked = standIn.claims.length;
+    await until('two doubts are over', () => performance.now() - from > 600);
+    expect(standIn.claims.length - asked).toBeLessThanOrEqual(8);
   });
 
   test('stays in its queue while task-service is away, without a storm of claims', async () => {
@@ -243,7 +274,7 @@ describe('the queues', () => {
   });
 });
 
-test('the next execution starts while the end of the one before is being stored, the one after that does not', async () => {
+test('the next executions start while the ends of those before are being stored, until these are too many', async () => {
   const runner = await harness.runner({ RUNNER_CONCURRENCY: '1' });
   const { promise: storeWorks, resolve: mend } = Promise.withResolvers<void>();
   const { finish } = runner.ctx.commands;
@@ -251,19 +282,19 @@ test('the next execution starts while the end of the one before is being stored,
     await storeWorks;
     return finish.apply(runner.ctx.commands, args);
   };
-  const [first, second] = [await harness.execute('true'), await harness.execute('true')];
-  const third = await harness.execute('true');
+  const jobs: Job[] = [];
+  for (let n = 0; n < endsPerSlot + 2; n++) jobs.push(await harness.execute('true'));
   const { running } = runner.ctx;
-  await until('the second has ended, too', async () => {
-    await running.get(second.execution_id)?.exited;
-    return running.get(first.execution_id) && running.get(second.execution_id)?.pid;
+  const [last] = jobs.slice(-1);
+  await until('all but the last have ended', async () => {
+    const begun = jobs.slice(0, -1).map(({ execution_id }) => running.get(execution_id));
+    for (const run of begun) await run?.exited;
+    return begun.every((run) => run?.pid);
   });
   expect(runner.ctx.executionSlots.free).toBe(0);
-  expect(running.get(third.execution_id)).toBeUndefined();
+  expect(running.get(last?.execution_id ?? '')).toBeUndefined();
   mend();
-  for (const job of [first, second, third]) {
-    expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
-  }
+  for (const job of jobs) expect(await harness.finished(job.execution_id)).toMatchObject({ status: 'completed' });
 });
 
 describe('the report', () => {

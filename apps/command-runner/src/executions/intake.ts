@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KeptChannel } from '@claude-cli/shared/amqp/kept-channel';
 import { declareTopology, type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
+import { Backlog } from './backlog.ts';
 import { Claims, doubtMs } from './claim.ts';
 import type { Lease } from './lease.ts';
 import { runExecution } from './run-execution.ts';
@@ -21,23 +22,36 @@ const lastAnswersShare = 0.2;
 const lostAfter = 3;
 
 /** For how long a queue that was empty is not asked again while there is something in others, in milliseconds. */
-const emptyMs = 10;
+const emptyMs = 100;
+
+/** What lets a slot ask for an execution. */
+interface Token {
+  /** It is used up. */
+  settle(): void;
+  /** Others may have it. */
+  giveBack(): void;
+}
+
+/** Where there is a backlog. */
+const noToken: Token = { settle: () => {}, giveBack: () => {} };
 
 /**
  * Takes executions, never more than there are free slots. A message in the queue of a priority is a token: something of that
- * priority may run; which execution, task-service decides when it is asked.
+ * priority may run; which execution, task-service decides when it is asked. While it answers that there is a backlog of a priority,
+ * slots ask for that without tokens.
  *
  *   full ──slot free──▶ asking ──all queues empty──▶ waiting
  *     ▲                  │  ▲ (taken, slots left)       │
  *     └──── no slot ─────┘──┘◀───────── no slot ────────┘
  *
- * Asking takes single tokens in weighted order. Waiting has a consumer on each queue, which the broker serves within a
+ * Asking takes one after the other in weighted order. Waiting has a consumer on each queue, which the broker serves within a
  * millisecond, with tokens for half of the slots before the first is claimed; and free slots wait at task-service as well, which
  * needs no token for what it gives them. Full holds no token at all, so that other runners can have them.
  */
 export class Intake implements AsyncDisposable {
   readonly #ctx: Context;
   readonly #order = new WeightedOrder();
+  readonly #backlog = new Backlog();
   readonly #stop = new AbortController();
   readonly #askNoMore = new AbortController();
   readonly #claims: Claims;
@@ -103,20 +117,24 @@ export class Intake implements AsyncDisposable {
     }
   }
 
-  /** Take one token from the queue whose turn it is. False when all are empty. */
+  /** Have a slot ask for something of the priority whose turn it is. False when there is nothing to ask for. */
   async #ask(channel: Channel): Promise<boolean> {
     for (const priority of this.#order.next()) {
-      if ((this.#emptyUntil[priority] ?? 0) > performance.now()) continue;
-      const delivery = await this.#get(channel, priority);
-      if (!delivery) {
-        this.#emptyUntil[priority] = performance.now() + emptyMs;
-        continue;
-      }
+      const token = this.#backlog.has(priority) ? noToken : await this.#getToken(channel, priority);
+      if (!token) continue;
       this.#order.took(priority);
-      if (!this.#take(channel, delivery, priority)) giveBack(channel, delivery);
+      if (!this.#take(token, priority)) token.giveBack();
       return true;
     }
     return false;
+  }
+
+  async #getToken(channel: Channel, priority: Priority): Promise<Token | undefined> {
+    if ((this.#emptyUntil[priority] ?? 0) > performance.now()) return undefined;
+    const delivery = await this.#get(channel, priority);
+    if (delivery) return tokenOf(channel, delivery);
+    this.#emptyUntil[priority] = performance.now() + emptyMs;
+    return undefined;
   }
 
   async #get(channel: Channel, priority: Priority): Promise<Delivery | false> {
@@ -143,7 +161,7 @@ export class Intake implements AsyncDisposable {
     await channel.deleteQueue(this.#queue(priority));
   }
 
-  /** Let the broker deliver until there is no slot left. */
+  /** Let the broker deliver until there is no slot left, or a backlog. */
   async #wait(channel: Channel, over: AbortSignal): Promise<void> {
     if (over.aborted) return;
     const { promise: full, resolve } = Promise.withResolvers<void>();
@@ -151,24 +169,27 @@ export class Intake implements AsyncDisposable {
     this.#leave = leave;
     this.#vacancies.open();
     // Kept until nothing more is delivered: given back before, they would come again at once.
-    const tooMany: { delivery: Delivery; priority: Priority }[] = [];
+    const tooMany: { token: Token; priority: Priority }[] = [];
     over.addEventListener('abort', leave, { once: true });
     const consumers = priorities.map((priority) =>
       channel.consume(this.#queue(priority), (delivery) => {
-        if (delivery === null) void channel.close().catch(() => {});
-        else if (!this.#take(channel, delivery, priority)) tooMany.push({ delivery, priority });
+        if (delivery === null) return void channel.close().catch(() => {});
+        const token = tokenOf(channel, delivery);
+        if (!this.#take(token, priority)) tooMany.push({ token, priority });
         this.#leaveWhenFull();
       }),
     );
     const tags = await Promise.all(consumers);
-    if (this.#ctx.executionSlots.free > 0) await full;
+    if (this.#ctx.executionSlots.free > 0 && !this.#hasBacklog) await full;
     this.#vacancies.close();
     over.removeEventListener('abort', leave);
     await Promise.all(tags.map(({ consumerTag }) => channel.cancel(consumerTag))).finally(() => {
-      for (const { delivery, priority } of tooMany) {
-        if (!this.#take(channel, delivery, priority)) giveBack(channel, delivery);
-      }
+      for (const { token, priority } of tooMany) if (!this.#take(token, priority)) token.giveBack();
     });
+  }
+
+  get #hasBacklog(): boolean {
+    return priorities.some((priority) => this.#backlog.has(priority));
   }
 
   #queue(priority: Priority): string {
@@ -176,10 +197,10 @@ export class Intake implements AsyncDisposable {
   }
 
   /** @returns false when there is no slot for it */
-  #take(channel: Channel, delivery: Delivery, priority: Priority): boolean {
+  #take(token: Token, priority: Priority): boolean {
     const release = this.#stop.signal.aborted ? undefined : this.#ctx.executionSlots.take();
     if (!release) return false;
-    this.#track(this.#claim(channel, delivery, priority, release));
+    this.#track(this.#claim(token, priority, release));
     return true;
   }
 
@@ -189,21 +210,23 @@ export class Intake implements AsyncDisposable {
   }
 
   /** Claim, acknowledge and begin: from the acknowledgement on the lease guards the run, not the broker. */
-  async #claim(channel: Channel, delivery: Delivery, priority: Priority, release: () => void): Promise<void> {
+  async #claim(token: Token, priority: Priority, release: () => void): Promise<void> {
     const vacancy = this.#vacancies.ask(release);
     try {
-      const { lease, grantedBefore, certainFrom } = await this.#claims.next(priority, vacancy.claim_id);
+      const { lease, grantedBefore, certainFrom, backlog } = await this.#claims.next(priority, vacancy.claim_id);
       this.#failures = 0;
       // What was granted without the token leaves it to another execution.
-      if (grantedBefore) giveBack(channel, delivery);
-      else settle(() => channel.ack(delivery));
+      if (grantedBefore) token.giveBack();
+      else token.settle();
+      this.#backlog.answered(priority, lease !== undefined, backlog);
       if (lease) this.#vacancies.accept(vacancy.claim_id, lease);
       this.#vacancies.asked(vacancy, certainFrom);
+      if (this.#hasBacklog) this.#leave?.();
     } catch (err) {
       const pause = Math.min(retry.mostMs, retry.firstMs * 2 ** Math.min(10, this.#failures++));
       this.#ctx.log.warn({ err, priority, pause_ms: pause }, 'no execution can be claimed now');
       await delay(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
-      giveBack(channel, delivery);
+      token.giveBack();
       this.#vacancies.asked(vacancy, performance.now() + doubtMs);
     }
   }
@@ -224,15 +247,17 @@ export class Intake implements AsyncDisposable {
   }
 }
 
-function giveBack(channel: Channel, delivery: Delivery): void {
-  settle(() => channel.nack(delivery, false, true));
-}
-
-/** A channel that was closed meanwhile has given its tokens back already. */
-function settle(answer: () => void): void {
-  try {
-    answer();
-  } catch {
-    // Nothing to settle.
-  }
+function tokenOf(channel: Channel, delivery: Delivery): Token {
+  // A channel that was closed meanwhile has given its tokens back already.
+  const unlessClosed = (answer: () => void) => () => {
+    try {
+      answer();
+    } catch {
+      // Nothing to settle.
+    }
+  };
+  return {
+    settle: unlessClosed(() => channel.ack(delivery)),
+    giveBack: unlessClosed(() => channel.nack(delivery, false, true)),
+  };
 }

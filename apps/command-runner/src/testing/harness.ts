@@ -28,6 +28,9 @@ export interface TestRunner extends RunningService<Context> {
   commands: RpcClient<typeof CommandServiceService>;
 }
 
+/** What a job is to be, where it differs from the usual one. */
+type JobFields = Partial<Job> & { priority?: Priority };
+
 /** A broker prefix, databases and a workspace of the test's own, and stand-ins for the other services. */
 export class Harness implements AsyncDisposable {
   readonly env: Record<string, string>;
@@ -84,9 +87,15 @@ export class Harness implements AsyncDisposable {
     return { ...service, commands: channel.client(CommandServiceService), [Symbol.asyncDispose]: stop };
   }
 
-  /** Queue an execution of a shell command, or, without one, of the agent. Answers the job. */
-  async execute(command: string | undefined, more: Partial<Job> & { priority?: Priority } = {}): Promise<Job> {
-    const { priority = 'normal', ...fields } = more;
+  /** Queue an execution of a shell command, or, without one, of the agent, and announce it. Answers the job. */
+  async execute(command: string | undefined, more: JobFields = {}): Promise<Job> {
+    const job = this.queueUnannounced(command, more);
+    await this.bus.publishJob(more.priority ?? 'normal');
+    return job;
+  }
+
+  /** Queue an execution without a token. Answers the job. */
+  queueUnannounced(command: string | undefined, { priority = 'normal', ...fields }: JobFields = {}): Job {
     const job: Job = {
       execution_id: newId(),
       task_id: newId(),
@@ -100,7 +109,6 @@ export class Harness implements AsyncDisposable {
       ...fields,
     };
     this.standIn.queue(priority, job);
-    await this.bus.publishJob(priority);
     return job;
   }
 

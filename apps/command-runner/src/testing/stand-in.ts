@@ -24,6 +24,8 @@ export class StandIn implements AsyncDisposable {
   gate: Promise<void> | undefined;
   /** Whether only the first question of a call is heard, as by an earlier version. */
   hearsOne = false;
+  /** So many jobs that wait are told as a backlog. */
+  backlogFrom = Number.POSITIVE_INFINITY;
   /** Calls by which free slots wait. */
   readonly waits: AwaitExecutionsRequest[] = [];
   /** Runners that ended their waits. */
@@ -81,7 +83,7 @@ export class StandIn implements AsyncDisposable {
             const [first, ...more] = ids.map((id) => self.#answer(request.priority, id));
             if (self.lostAnswers-- > 0) throw new PlatformError('SERVICE_UNAVAILABLE', 'lost');
             const { verdict = 'none', job, granted_before = false } = first ?? {};
-            return { verdict, job, granted_before, more };
+            return { verdict, job, granted_before, more, backlog: self.#backlog() };
           },
           awaitExecutions: async (self, request, { signal }) => {
             self.waits.push(request);
@@ -124,6 +126,10 @@ export class StandIn implements AsyncDisposable {
   /** Let a job wait for its turn. */
   queue(priority: string, job: Job): void {
     this.#waiting.set(priority, [...(this.#waiting.get(priority) ?? []), job]);
+  }
+
+  #backlog(): string[] {
+    return [...this.#waiting].flatMap(([priority, jobs]) => (jobs.length >= this.backlogFrom ? [priority] : []));
   }
 
   #answer(priority: string, claim_id: string): ClaimAnswer {
@@ -197,6 +203,7 @@ export class StandIn implements AsyncDisposable {
     this.calls.length = 0;
     this.gate = undefined;
     this.hearsOne = false;
+    this.backlogFrom = Number.POSITIVE_INFINITY;
     this.granted.length = 0;
     this.#waiting.clear();
     this.lostAnswers = 0;

@@ -9,6 +9,7 @@ import type { Call } from '@claude-cli/shared/grpc/server';
 import type { Context } from '../context.ts';
 import { jobOf } from './job.ts';
 import { grantedBefore, type Question, takeTurn } from './take-turn.ts';
+import { backlogs } from './tokens.ts';
 
 /** Longest id that is believed. */
 const idLength = 200;
@@ -31,7 +32,7 @@ export async function claimExecution(
   });
   release([first, ...more].flatMap((each) => (each?.verdict === 'none' ? [each.claim_id] : [])));
   const { verdict = 'none', job, granted_before = false } = first ?? {};
-  return { verdict, job, granted_before, more };
+  return { verdict, job, granted_before, more, backlog: await backlogs(ctx) };
 }
 
 /** @throws PlatformError VALIDATION_ERROR unless all are ids, at most so many, and differ */

@@ -7,6 +7,7 @@ import { eventOfStatus } from '../tasks/status-event.ts';
 import { type BriefTask, brief, longFields, type Task, taskNotFound, withStatus } from '../tasks/task.ts';
 import { cancelWaiting } from './cancel-execution.ts';
 import { type Execution, type ExecutionEntry, entry } from './execution.ts';
+import { needsToken } from './tokens.ts';
 
 /** Executions that were told, as they were written, of which the tasks were found deleted. */
 const withoutTask = new WeakSet<Execution>();
@@ -35,7 +36,7 @@ export async function tell(ctx: Context, news: ExecutionEntry, execution: Execut
 
 async function offer(ctx: Context, { priority, command }: Execution): Promise<void> {
   const isGiven = command !== null && (await ctx.vacancies.handOver(ctx, priority));
-  if (!isGiven) await ctx.bus.publishJob(priority);
+  if (!isGiven && (await needsToken(ctx, priority))) await ctx.bus.publishJob(priority);
 }
 
 async function tellTask(ctx: Context, execution: Execution, news: ExecutionEntry): Promise<void> {

@@ -2,31 +2,46 @@ import { type Priority, priorities } from '@claude-cli/shared/amqp/topology';
 import type { Context } from '../context.ts';
 import { rankOf } from './execution.ts';
 
-// The messages in the queue of a priority are tokens: as many as executions are ready. Both numbers are compared once per
-// second, by one replica. What lacked the last time and lacks now is not just under way: its token was lost, or taken while
-// the queue was paused. One token too many is brought by a runner, finds nothing to run, and is gone.
+// The messages in the queue of a priority are tokens: as many as executions are ready, up to what wakes all runners. Where much is
+// ready, answers to claims tell of the backlog, and slots ask on without tokens. Both numbers are compared once per second, by one
+// replica. What lacked the last time and lacks now is not just under way: its token was lost, or taken while the queue was paused.
+// One token too many is brought by a runner, finds nothing to run, and is gone; many, which a backlog leaves behind, are dropped.
+
+/** Tokens of a priority that are enough, however much of it is ready: as many as make an autoscaler start all runners that it may. */
+export const enough = 1_000;
+/** So many ready executions are a backlog: more than the first slots that ask will take, and far fewer than there are tokens for. */
+export const backlogFrom = 20;
+/** So many tokens too many are not worth to be brought and asked for. */
+const surplusFrom = 20;
 
 /** How long a comparison stands, and how far ahead of ours a clock may be, in milliseconds. */
 const counted = { forMs: 900, aheadMs: 5_000 };
-/** Tokens that are sent at once. */
-const batch = 500;
 
 /** Have something of a priority run that has become ready: by a slot that waits here, or else by whoever takes the token. Never throws. */
-export async function announce(ctx: Context, priority: Priority, count = 1): Promise<void> {
-  let left = count;
-  while (left > 0 && (await ctx.vacancies.handOver(ctx, priority))) left--;
-  await sendTokens(ctx, priority, left);
+export async function announce(ctx: Context, priority: Priority): Promise<void> {
+  if (await ctx.vacancies.handOver(ctx, priority)) return;
+  const isNeeded = await needsToken(ctx, priority).catch(() => true);
+  if (isNeeded) await sendTokens(ctx, priority);
 }
 
-/** Announce that something of a priority may run. Never throws: a token that cannot be sent is found to be lacking. */
+/** Whether what has become ready needs a token of its own. Those before it have one, or are a backlog. */
+export async function needsToken({ queues }: Context, priority: Priority): Promise<boolean> {
+  return (await queues.sizes.ready(priority)) <= enough;
+}
+
+/** Priorities of which so much is ready that slots need no tokens to ask for it. Never throws. */
+export async function backlogs({ queues }: Context): Promise<Priority[]> {
+  const sizes = Promise.all(priorities.map((priority) => queues.sizes.ready(priority)));
+  const ready = await sizes.catch(() => []);
+  return priorities.filter((_, n) => Number(ready[n] ?? 0) >= backlogFrom);
+}
+
+/** Announce that something of a priority may run, so often as is enough. Never throws: a token that cannot be sent is found to be lacking. */
 export async function sendTokens(ctx: Context, priority: Priority, count = 1): Promise<void> {
-  for (let left = count; left > 0; left -= batch) {
-    const tokens = Array.from({ length: Math.min(left, batch) }, () => ctx.bus.publishJob(priority));
-    const refused = (await Promise.allSettled(tokens)).find(({ status }) => status === 'rejected');
-    if (!refused) continue;
-    ctx.log.warn({ err: (refused as PromiseRejectedResult).reason, priority }, 'ready executions wait for their token');
-    return;
-  }
+  const tokens = Array.from({ length: Math.min(enough, Math.max(0, count)) }, () => ctx.bus.publishJob(priority));
+  const refused = (await Promise.allSettled(tokens)).find(({ status }) => status === 'rejected');
+  if (!refused) return;
+  ctx.log.warn({ err: (refused as PromiseRejectedResult).reason, priority }, 'ready executions wait for their token');
 }
 
 /** Send the tokens that lack in the queues that are not paused. */
@@ -56,13 +71,18 @@ async function announceLackingOf(ctx: Context, priority: Priority): Promise<void
     .lean();
   if (!clock) return;
   const ready = { status: 'queued' as const, rank: rankOf(priority), waiting_for: 'turn' as const };
-  const [executions, tokens] = await Promise.all([
-    ctx.executions.countDocuments(ready, { limit: ctx.config.QUEUE_LIMIT }),
-    ctx.bus.countJobs(priority),
-  ]);
+  const countReady = () => ctx.executions.countDocuments(ready, { limit: ctx.config.QUEUE_LIMIT }).exec();
+  const [executions, tokens] = await Promise.all([countReady(), ctx.bus.countJobs(priority)]);
+  if (executions < backlogFrom && tokens >= executions + surplusFrom) {
+    await ctx.bus.dropJobs(priority);
+    // Counted after that: what was ready before has lost its token, what is ready later has one.
+    return sendTokens(ctx, priority, await countReady());
+  }
   const lacking = Math.max(0, executions - tokens);
   const lost = Math.min(lacking, clock.lacking);
-  await announce(ctx, priority, lost);
+  let unannounced = lost;
+  while (unannounced > 0 && (await ctx.vacancies.handOver(ctx, priority))) unannounced--;
+  await sendTokens(ctx, priority, Math.min(unannounced, enough - tokens));
   const left = lacking - lost;
   if (left !== clock.lacking) await ctx.fair.clocks.updateOne({ _id: priority }, { $set: { lacking: left } });
 }

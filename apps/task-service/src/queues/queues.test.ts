@@ -171,7 +171,7 @@ describe('queues', () => {
     };
     await queueTasks(1);
     const claim = claimExecution(platform.ctx, request, { ...platform.runner, log: platform.ctx.log });
-    expect(await claim).toEqual({ verdict: 'none', granted_before: false, more: [] });
+    expect(await claim).toEqual({ verdict: 'none', granted_before: false, more: [], backlog: [] });
   });
 
   test('a pause holds over a restart', async () => {
@@ -192,6 +192,7 @@ describe('queues', () => {
       verdict: 'none',
       granted_before: false,
       more: [],
+      backlog: [],
     });
   });
 

@@ -161,6 +161,13 @@ export class Bus implements AsyncDisposable {
     return messageCount;
   }
 
+  /** Drop the tokens of a priority that no runner has taken. */
+  async dropJobs(priority: Priority): Promise<void> {
+    const channel = this.#publisher.current;
+    if (!channel) throw brokerAway('the broker is not connected');
+    await channel.purgeQueue(this.names.executionQueue(priority));
+  }
+
   /** Give an order to all runners that are there now. */
   async publishControl(message: ControlMessage): Promise<void> {
     await this.#publish(this.names.control, '', contentOf(message), { headers: traceHeaders(), persistent: false });
