@@ -11,8 +11,11 @@ import { rankOf } from './execution.ts';
 export const enough = 1_000;
 /** So many ready executions are a backlog: more than the first slots that ask will take, and far fewer than there are tokens for. */
 export const backlogFrom = 20;
-/** So many tokens too many are not worth to be brought and asked for. */
-const surplusFrom = 20;
+/**
+ * Tokens are too many when they are so many times as many as is ready, and some: fewer are brought and asked for. Those that are sent
+ * anew while a backlog is worked off are together no more than it had.
+ */
+const surplus = { times: 2, and: 20 };
 
 /** How long a comparison stands, and how far ahead of ours a clock may be, in milliseconds. */
 const counted = { forMs: 900, aheadMs: 5_000 };
@@ -73,7 +76,7 @@ async function announceLackingOf(ctx: Context, priority: Priority): Promise<void
   const ready = { status: 'queued' as const, rank: rankOf(priority), waiting_for: 'turn' as const };
   const countReady = () => ctx.executions.countDocuments(ready, { limit: ctx.config.QUEUE_LIMIT }).exec();
   const [executions, tokens] = await Promise.all([countReady(), ctx.bus.countJobs(priority)]);
-  if (executions < backlogFrom && tokens >= executions + surplusFrom) {
+  if (tokens >= surplus.times * executions + surplus.and) {
     await ctx.bus.dropJobs(priority);
     // Counted after that: what was ready before has lost its token, what is ready later has one.
     return sendTokens(ctx, priority, await countReady());
