@@ -11,6 +11,7 @@ import { RunningCommands } from './commands/running-command.ts';
 import { Slots } from './commands/slots.ts';
 import { database } from './database.ts';
 import { OutputStore } from './output/output-store.ts';
+import { ownEnvironment } from './processes/environment.ts';
 import { Isolation, isolationSettings } from './processes/isolation.ts';
 import { type Runner, thisRunner } from './processes/runner.ts';
 import { Spawner } from './processes/spawner/spawner.ts';
@@ -50,6 +51,8 @@ export interface Context extends BaseContext<(typeof runnerSettings)[number]> {
   executionSlots: Slots;
   /** Room for executions whose process has ended and whose end is being stored: as long as there is some, they leave their slot. */
   endingSlots: Slots;
+  /** The environment of this process. */
+  environment: NodeJS.ProcessEnv;
   workspace: Workspace;
   isolation: Isolation;
   /** Starts processes. */
@@ -90,6 +93,7 @@ export async function openContext(base: BaseContext<(typeof runnerSettings)[numb
     directSlots: new Slots(config.COMMAND_CONCURRENCY),
     executionSlots: new Slots(config.RUNNER_CONCURRENCY),
     endingSlots: new Slots(endsPerSlot * config.RUNNER_CONCURRENCY),
+    environment: ownEnvironment(),
     workspace,
     isolation,
     spawner: resources.use(new Spawner(isolation.limits)),

@@ -123,15 +123,18 @@ async function launch(ctx: Context, spec: CommandSpec, running: RunningCommand, 
     ...ctx.isolation.launch(spec.program, { directory, agent }),
     cwd: directory,
     exceeded: (what) => running.stop(what),
-    env: childEnvironment({
-      mark: { workspace_id: ctx.workspace.id, runner: ctx.runner, run_id: facts.run_id },
-      task_id,
-      project_id,
-      execution_id: command_id,
-      isolated: ctx.isolation.environment(directory),
-      added: spec.environment ?? {},
-      agent,
-    }),
+    env: childEnvironment(
+      {
+        mark: { workspace_id: ctx.workspace.id, runner: ctx.runner, run_id: facts.run_id },
+        task_id,
+        project_id,
+        execution_id: command_id,
+        isolated: ctx.isolation.environment(directory),
+        added: spec.environment ?? {},
+        agent,
+      },
+      ctx.environment,
+    ),
     read: (stream, text) => {
       if (stream !== 'stdout') output.write(stream, text);
       else if (translator) translator.read(text);

@@ -13,9 +13,6 @@ const inheritedByAgent = /^(ANTHROPIC_\w+|CLAUDE_(?!CLI_|BINARY$)\w+)$/;
  */
 const refused = /^(LD_.*|DYLD_.*|NODE_OPTIONS|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|IFS|PS4|PYTHONSTARTUP|PERL5OPT|RUBYOPT)$/;
 
-/** The environment of this process, which does not change and is slow to read. */
-const ownEnvironment: NodeJS.ProcessEnv = { ...process.env };
-
 /** Starts the names that tell a process which run it belongs to. */
 const ours = 'CLAUDE_CLI_';
 
@@ -71,10 +68,15 @@ export interface ChildEnvironment {
 }
 
 /**
- * The environment of a child. Besides the settings, this is the one place that reads the environment of the process: it
- * passes on, it does not configure.
+ * The environment of this process, to be read once: reading it is slow. Besides the settings, this is the one place that does, and
+ * it is for what is passed on, not for configuring.
  */
-export function childEnvironment(child: ChildEnvironment, own: NodeJS.ProcessEnv = ownEnvironment): NodeJS.ProcessEnv {
+export function ownEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env };
+}
+
+/** The environment of a child, with what it sees of `own`. */
+export function childEnvironment(child: ChildEnvironment, own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const names = Object.keys(own).filter((name) => inherited.test(name) || (child.agent && inheritedByAgent.test(name)));
   const passed = Object.fromEntries(names.map((name) => [name, own[name]]));
   const env: NodeJS.ProcessEnv = { ...passed, TERM: 'dumb', ...child.isolated, ...child.added };
