@@ -2,8 +2,8 @@ import { newId } from '@claude-cli/shared/ids';
 import { logCommands, monitored } from '@claude-cli/shared/testing/commands';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { taskService, timers } from '../service.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { untimed } from '../testing/played.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
 import { claimExecution } from './claim-execution.ts';
 
@@ -12,8 +12,7 @@ describe('one call that asks for several executions', () => {
   let runner: PlayedRunner;
 
   beforeAll(async () => {
-    const quiet = { ...taskService, runs: (taskService.runs ?? []).filter((run) => !timers.includes(run)) };
-    platform = await startTestPlatform({ MONGODB_URI: monitored(process.env.MONGODB_URI ?? '') }, quiet);
+    platform = await startTestPlatform({ MONGODB_URI: monitored(process.env.MONGODB_URI ?? '') }, untimed);
     runner = await playRunner(platform);
   });
   beforeEach(() => runner.clear());

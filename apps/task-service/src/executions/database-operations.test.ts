@@ -4,8 +4,8 @@ import { logCommands, monitored } from '@claude-cli/shared/testing/commands';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { key, recentOverview } from '../queues/overview.ts';
-import { taskService, timers } from '../service.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { untimed } from '../testing/played.ts';
 import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
 
 const runs = 40;
@@ -22,8 +22,7 @@ describe('operations of the database', () => {
   beforeAll(async () => {
     const settings = { MONGODB_URI: monitored(process.env.MONGODB_URI ?? '') };
     // What the timers do, they do whether anything is executed or not.
-    const quiet = { ...taskService, runs: (taskService.runs ?? []).filter((run) => !timers.includes(run)) };
-    platform = await startTestPlatform(settings, quiet);
+    platform = await startTestPlatform(settings, untimed);
     runner = await playRunner(platform);
   });
   afterAll(async () => {

@@ -2,16 +2,15 @@ import { newId } from '@claude-cli/shared/ids';
 import { logCommands, monitored } from '@claude-cli/shared/testing/commands';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { taskService, timers } from '../service.ts';
 import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
+import { untimed } from '../testing/played.ts';
 import { acquireSlot } from './slots.ts';
 
 describe('the slots of a project', () => {
   let platform: TestPlatform;
 
   beforeAll(async () => {
-    const quiet = { ...taskService, runs: (taskService.runs ?? []).filter((run) => !timers.includes(run)) };
-    platform = await startTestPlatform({ MONGODB_URI: monitored(process.env.MONGODB_URI ?? '') }, quiet);
+    platform = await startTestPlatform({ MONGODB_URI: monitored(process.env.MONGODB_URI ?? '') }, untimed);
   });
   afterAll(async () => {
     await platform?.[Symbol.asyncDispose]();

@@ -1,27 +1,18 @@
 import { newId } from '@claude-cli/shared/ids';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { taskService, timers } from '../service.ts';
-import { startTestPlatform, type TestPlatform } from '../testing/platform.ts';
-import { type PlayedRunner, playRunner } from '../testing/played-runner.ts';
+import { type Played, startPlayed, untimed } from '../testing/played.ts';
 import type { Take } from './takes.ts';
 
 describe('executions that are taken by one write', () => {
-  let platform: TestPlatform;
-  let runner: PlayedRunner;
-
+  let at: Played;
   beforeAll(async () => {
-    const quiet = { ...taskService, runs: (taskService.runs ?? []).filter((run) => !timers.includes(run)) };
-    platform = await startTestPlatform({}, quiet);
-    runner = await playRunner(platform);
+    at = await startPlayed({}, untimed);
   });
-  afterAll(async () => {
-    await runner?.[Symbol.asyncDispose]();
-    await platform?.[Symbol.asyncDispose]();
-  });
+  afterAll(async () => at?.[Symbol.asyncDispose]());
 
   const queue = async (count: number) => {
     const ids: string[] = [];
-    for (let n = 0; n < count; n++) ids.push((await runner.execute(await runner.newTask())).execution_id);
+    for (let n = 0; n < count; n++) ids.push((await at.runner.execute(await at.runner.newTask())).execution_id);
     return ids;
   };
   const takeOf = (_id = '', claim_id = newId()): Take => ({
@@ -34,7 +25,7 @@ describe('executions that are taken by one write', () => {
   });
 
   test('each have an outcome of their own: what is gone and what was asked before keep nothing from the others', async () => {
-    const { takes } = platform.ctx;
+    const { takes } = at.platform.ctx;
     const [first, second, third, fourth] = await queue(4);
     const [question, other] = [newId(), newId()];
     expect(await takes.add(takeOf(first, question))).toBe('taken');
@@ -46,16 +37,16 @@ describe('executions that are taken by one write', () => {
       takes.add(takeOf(fourth)),
     ]);
     expect(outcomes).toEqual(['taken', 'gone', 'asked before', 'taken', 'gone']);
-    expect(await runner.stored(fourth ?? '')).toMatchObject({ status: 'running', lease: { claim_id: other } });
-    expect(await runner.stored(third ?? '')).toMatchObject({ status: 'queued', generation: 0 });
+    expect(await at.runner.stored(fourth ?? '')).toMatchObject({ status: 'running', lease: { claim_id: other } });
+    expect(await at.runner.stored(third ?? '')).toMatchObject({ status: 'queued', generation: 0 });
   });
 
   test('are known as they are stored', async () => {
     const [queued = ''] = await queue(1);
-    const waiting = await platform.ctx.executions.countDocuments({ status: 'queued' });
+    const waiting = await at.platform.ctx.executions.countDocuments({ status: 'queued' });
     const more_claim_ids = Array.from({ length: waiting - 1 }, () => newId());
-    await runner.claim('normal', { claim_id: newId(), more_claim_ids });
-    const { prompt: _none, command: _hidden, outbox: _told, ...stored } = await runner.stored(queued);
-    expect(platform.ctx.knownRuns.get(queued)).toMatchObject(stored);
+    await at.runner.claim('normal', { claim_id: newId(), more_claim_ids });
+    const { prompt: _none, command: _hidden, outbox: _told, ...stored } = await at.runner.stored(queued);
+    expect(at.platform.ctx.knownRuns.get(queued)).toMatchObject(stored);
   });
 });
