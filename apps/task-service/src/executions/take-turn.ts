@@ -164,7 +164,7 @@ async function take(
   const notFenced = { ...inTurn, fence: { $not: { $gt: version } } };
   const change = changeOf(ctx, head, question);
   if (isKnown(head)) {
-    const outcome = await ctx.takes.add({ claim_id: question.claim_id, guard: notFenced, change });
+    const outcome = await ctx.takes.add({ guard: notFenced, update: change });
     if (outcome === 'taken') return changedBy(head, change);
     return outcome === 'gone' ? null : outcome;
   }

@@ -1,7 +1,8 @@
 import { newId } from '@claude-cli/shared/ids';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Played, startPlayed, untimed } from '../testing/played.ts';
-import type { Take } from './takes.ts';
+import { entry } from './execution.ts';
+import type { Transition } from './transitions.ts';
 
 describe('executions that are taken by one write', () => {
   let at: Played;
@@ -15,12 +16,12 @@ describe('executions that are taken by one write', () => {
     for (let n = 0; n < count; n++) ids.push((await at.runner.execute(await at.runner.newTask())).execution_id);
     return ids;
   };
-  const takeOf = (_id = '', claim_id = newId()): Take => ({
-    claim_id,
+  const takeOf = (_id = '', claim_id = newId()): Transition => ({
     guard: { _id, status: 'queued', generation: 0 },
-    change: {
+    update: {
       $set: { status: 'running', lease: { runner_id: 'r', claim_id, expires_at: new Date() } },
       $inc: { generation: 1 },
+      $push: { outbox: entry('started', 1) },
     },
   });
 
@@ -32,11 +33,14 @@ describe('executions that are taken by one write', () => {
     const outcomes = await Promise.all([
       takes.add(takeOf(second)),
       takes.add(takeOf(first)),
+      // Its question has something else, or the very same already: that is not of this asking.
+      takes.add(takeOf(second, question)),
+      takes.add(takeOf(first, question)),
       takes.add(takeOf(third, question)),
       takes.add(takeOf(fourth, other)),
       takes.add(takeOf(fourth)),
     ]);
-    expect(outcomes).toEqual(['taken', 'gone', 'asked before', 'taken', 'gone']);
+    expect(outcomes).toEqual(['taken', 'gone', 'gone', 'gone', 'asked before', 'taken', 'gone']);
     expect(await at.runner.stored(fourth ?? '')).toMatchObject({ status: 'running', lease: { claim_id: other } });
     expect(await at.runner.stored(third ?? '')).toMatchObject({ status: 'queued', generation: 0 });
   });
