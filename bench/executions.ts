@@ -9,8 +9,8 @@ import { type Measured, startMeasured } from './executions/platform.ts';
 import { type ClaimCost, drain, measureClaims, measureQueueing } from './executions/queue-length.ts';
 import { measureSpawnFloor, measureThroughput } from './executions/throughput.ts';
 
-/** Slots of a runner: as it comes, and as one has them where runs are short. */
-const slots = { usual: 8, many: 64 };
+/** Slots of a runner: few, and as many as suit short runs. */
+const slots = { few: 8, many: 64 };
 const latencyRuns = Number(process.env.LATENCY_EXECUTIONS ?? 200);
 const throughputRuns = Number(process.env.THROUGHPUT_EXECUTIONS ?? 1_000);
 /** Executions before those that count: the compilers of V8 need some hundreds. */
@@ -22,7 +22,7 @@ const cores = availableParallelism();
 
 const parts: Record<string, () => Promise<void>> = {
   async latency() {
-    await using measured = await start(slots.usual);
+    await using measured = await start(slots.few);
     const { executions, toStart, toOutput } = await measureLatency(measured, latencyRuns);
     console.log(`\nFrom POST execute, ${executions} executions one at a time, in ms:`);
     console.table({
@@ -33,7 +33,7 @@ const parts: Record<string, () => Promise<void>> = {
   async throughput() {
     const measures: Throughputs = { rows: {}, costs: {} };
     for (const { each, runners } of [
-      { each: slots.usual, runners: [1, 2] },
+      { each: slots.few, runners: [1, 2] },
       { each: slots.many, runners: [1] },
     ]) {
       await using measured = await start(each);
@@ -48,7 +48,7 @@ const parts: Record<string, () => Promise<void>> = {
     console.table(measures.costs);
   },
   async queue() {
-    await using measured = await start(slots.usual);
+    await using measured = await start(slots.few);
     const claims: Record<string, ClaimCost> = {};
     await measureQueueing(measured, shortQueue);
     claims[`${shortQueue} queued`] = await measureClaims(measured, shortQueue);

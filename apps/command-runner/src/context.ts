@@ -33,7 +33,7 @@ export const runnerSettings = [
   'EXECUTION_TTL_DAYS',
 ] as const satisfies SettingName[];
 
-/** Ends of executions that may be being stored, per slot: where runs are short, so many end while ends gather to be stored together. */
+/** Ends of executions that may be being stored, per slot: where runs are short, so many come while ends gather. */
 export const endsPerSlot = 4;
 
 /** What handlers, consumers and timers of this service are given. */

@@ -89,6 +89,7 @@ export interface Context {
   executionOutbox: Outbox<ExecutionEntry, Execution>;
   /** Executions that were claimed and of which that is not told yet. */
   starts: Starts;
+  /** Takes executions for runners. */
   takes: Takes;
   access: ProjectAccessCache;
   users: RpcClient<typeof UserServiceService>;

@@ -1,6 +1,9 @@
 import type { Priority } from '@claude-cli/shared/amqp/topology';
 
-/** For how long a priority of which nothing could be had is no backlog, in milliseconds: what was said of it may be old, or hold for others. */
+/**
+ * For how long a priority of which nothing could be had is no backlog, in milliseconds: what was said of it may be old, or hold for
+ * others.
+ */
 const doubtMs = 250;
 
 /** Of which priorities so much is ready, by the latest answers of task-service, that slots ask for it without tokens. */

@@ -39,7 +39,10 @@ export async function backlogs({ queues }: Context): Promise<Priority[]> {
   return priorities.filter((_, n) => Number(ready[n] ?? 0) >= backlogFrom);
 }
 
-/** Announce that something of a priority may run, so often as is enough. Never throws: a token that cannot be sent is found to be lacking. */
+/**
+ * Announce that something of a priority may run, so often as is enough. Never throws: a token that cannot be sent is found to be
+ * lacking.
+ */
 export async function sendTokens(ctx: Context, priority: Priority, count = 1): Promise<void> {
   const tokens = Array.from({ length: Math.min(enough, Math.max(0, count)) }, () => ctx.bus.publishJob(priority));
   const refused = (await Promise.allSettled(tokens)).find(({ status }) => status === 'rejected');
