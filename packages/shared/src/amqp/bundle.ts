@@ -50,6 +50,12 @@ function bundleOf(parts: readonly Part[], texts: readonly string[]): Bundle {
   return { messageId, headers: { [header]: parts.length }, content: Buffer.from(`[${entries.join(',')}]`) };
 }
 
+/** How many parts a message says that it has. */
+export function partCount({ properties }: Pick<Message, 'properties'>): number {
+  const count = Number(properties.headers?.[header] ?? 1);
+  return count >= 1 ? Math.min(count, most.parts) : 1;
+}
+
 /** The parts of a message. @throws SyntaxError when it is not JSON, or says that it has parts and has none */
 export function partsOf({ content, properties }: Pick<Message, 'content' | 'properties'>): Part[] {
   const { headers = {}, messageId } = properties;

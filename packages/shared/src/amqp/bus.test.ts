@@ -221,6 +221,27 @@ describe('the bus', () => {
     await until('it is open', () => kept.current !== undefined);
   });
 
+  test('handles no more events at once than it is to, however many come as one message', async () => {
+    let [atOnce, most] = [0, 0];
+    const handled: string[] = [];
+    await using _subscription = await bus.subscribe<AnyEvent>(
+      { exchange: 'events', patterns: [eventPattern('project', 'p6')], prefetch: 30 },
+      async ({ id }) => {
+        most = Math.max(most, ++atOnce);
+        await new Promise(setImmediate);
+        atOnce--;
+        handled.push(id);
+      },
+    );
+    const events = Array.from({ length: 400 }, () => projectDeleted('p6'));
+    await Promise.all(events.map((event) => bus.publishEvent(event)));
+    await until('all of them', () => handled.length === 400);
+    expect(new Set(handled).size).toBe(400);
+    // Messages of up to 20: the one that is begun last may exceed it.
+    expect(most).toBeGreaterThan(20);
+    expect(most).toBeLessThan(50);
+  });
+
   test('opens a lost channel again and goes on', async () => {
     const handled: string[] = [];
     await using subscription = await bus.subscribe<AnyEvent>(

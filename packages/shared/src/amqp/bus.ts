@@ -5,8 +5,9 @@ import { Batches, inGroups } from '../batches.ts';
 import { routingKey } from '../event-routing.ts';
 import type { AnyEvent, PlatformEvent } from '../events.ts';
 import { newId } from '../ids.ts';
+import { Limiter } from '../limiter.ts';
 import type { Logger } from '../logger.ts';
-import { type Bundle, bundles, type Part } from './bundle.ts';
+import { type Bundle, bundles, type Part, partCount } from './bundle.ts';
 import { gatherWrites } from './gather-writes.ts';
 import { handle, type Subscription } from './handle.ts';
 import { closeInTime, KeptChannel } from './kept-channel.ts';
@@ -195,10 +196,11 @@ export class Bus implements AsyncDisposable {
       const isOwn = subscription.queue === undefined;
       const consumer = isOwn ? `own ${subscription.exchange}` : queue.slice(this.names.events.lastIndexOf('.') + 1);
       const reader = { channel, queue, consumer, closed: closed.signal, log: this.#log };
+      const limiter = new Limiter(subscription.prefetch);
       await channel.prefetch(subscription.prefetch);
       await channel.consume(queue, (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});
-        else void handle(reader, delivery, subscription, handler);
+        else void limiter.run(partCount(delivery), () => handle(reader, delivery, subscription, handler));
       });
     });
   }

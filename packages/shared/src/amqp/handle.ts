@@ -15,7 +15,7 @@ export interface Subscription {
   exchange: 'events' | 'control';
   /** Routing patterns; see eventPattern. */
   patterns: readonly string[];
-  /** Messages that are handled at once, and so many of the events that one may bring. */
+  /** Events that are handled at once, however many one message brings; messages that are fetched ahead of that. */
   prefetch: number;
   /** Failures of the handler on one message, outages apart, after which the message is set aside; see usualAttempts. */
   attempts?: number;
