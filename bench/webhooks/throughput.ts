@@ -26,23 +26,27 @@ export async function measureThroughput(
   await using _parts = parts(receiver, bare);
   await measured.subscribe(url, endpoints);
   let total = 0;
-  const deliver = async (some: number) => {
+  const eventsOf = (some: number) => {
+    const project = newId();
+    return Array.from({ length: some / endpoints }, () => taskCompleted(project));
+  };
+  const deliver = async (events: ReturnType<typeof eventsOf>) => {
+    const some = events.length * endpoints;
     total += some;
     const before = await receiver.ask<number>('how many');
-    const project = newId();
-    const events = Array.from({ length: some / endpoints }, () => taskCompleted(project));
     await Promise.all(events.map((event) => measured.bus.publishEvent(event)));
     await untilArrived(receiver, before + some);
     await untilSucceeded(measured, total);
   };
-  await deliver(warmUp);
+  await deliver(eventsOf(warmUp));
   const sample = await measured.deliveries.find().limit(100).lean();
   const order = orderFor(url, endpoints, sample);
   await post(bare, order, warmUp);
   const figures: Throughput[] = [];
   for (let round = 0; round < rounds; round++) {
     const bareBefore = await post(bare, order, count);
-    const delivered = await timed(dispatcher, count, () => deliver(count));
+    const events = eventsOf(count);
+    const delivered = await timed(dispatcher, count, () => deliver(events));
     // Whatever else the machine does meets the bare loop before and after.
     figures.push({ delivered, bare: mean(bareBefore, await post(bare, order, count)) });
   }

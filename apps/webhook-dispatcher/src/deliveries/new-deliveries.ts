@@ -1,16 +1,16 @@
 import { Batches } from '@claude-cli/shared/batches';
+import { Limiter } from '@claude-cli/shared/limiter';
 import { insertEach, isDuplicateKey } from '@claude-cli/shared/mongo';
 import type { Dispatcher } from '../dispatching/dispatcher.ts';
 import type { Unstored } from '../dispatching/unstored.ts';
 import type { Delivery, DeliveryModel } from './delivery.ts';
 
-/**
- * Deliveries that are offered at once to be sent before they are stored, and how often at the same time: as many may come twice
- * when the process dies. While some are being stored, others are being sent.
- */
-const offers = { most: 40, width: 10 };
+/** Deliveries that are made, sent and stored at once: as many may come twice when the process dies. */
+const most = 400;
+/** Deliveries that are offered together to be sent before they are stored, and how often at the same time. */
+const offers = { most: 200, width: 4, pace: { everyMs: 20, burst: 10 } };
 /** Deliveries are stored as they are answered, those of so many milliseconds by one command. */
-const inserts = { gatherMs: 4, most: 500 };
+const inserts = { gatherMs: 15, most: 500 };
 
 /** A delivery that is to be stored. */
 interface Item {
@@ -19,13 +19,20 @@ interface Item {
   unstored: Unstored | undefined;
 }
 
+/** What comes of storing one. */
+interface Stored {
+  /** Resolves when all that were stored with it are sure to be sent. */
+  handedOver: Promise<void>;
+}
+
 /** Stores new deliveries, each once, and has those sent that are due. */
 export class NewDeliveries implements AsyncDisposable {
   readonly #deliveries: DeliveryModel;
   readonly #dispatcher: Pick<Dispatcher, 'sendsUnstored' | 'sendUnstored'>;
   readonly #handOver: (deliveries: readonly Delivery[]) => Promise<void>;
-  readonly #offers = new Batches<() => Delivery, undefined>((some) => this.#offer(some.map((make) => make())), offers);
-  readonly #inserts = new Batches<Item, Delivery | undefined>((items) => this.#insert(items), inserts);
+  readonly #limiter = new Limiter(most);
+  readonly #offers = new Batches<Delivery, Unstored | undefined>((some) => this.#offer(some), offers);
+  readonly #inserts = new Batches<Item, Stored>((items) => this.#insert(items), inserts);
   /** What is under way, by id. */
   readonly #underWay = new Map<string, Promise<void>>();
 
@@ -50,7 +57,7 @@ export class NewDeliveries implements AsyncDisposable {
     // The same event may come twice at once.
     const known = this.#underWay.get(id);
     if (known) return known;
-    const storing = this.#offers.add(make).finally(() => this.#underWay.delete(id));
+    const storing = this.#limiter.run(1, () => this.#storeNew(make())).finally(() => this.#underWay.delete(id));
     this.#underWay.set(id, storing);
     return storing;
   }
@@ -64,19 +71,21 @@ export class NewDeliveries implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#offers[Symbol.asyncDispose]();
     await this.#inserts[Symbol.asyncDispose]();
+    await Promise.allSettled(this.#underWay.values());
   }
 
-  async #offer(some: readonly Delivery[]): Promise<undefined[]> {
+  async #storeNew(delivery: Delivery): Promise<void> {
+    const unstored = await this.#offers.add(delivery);
+    await unstored?.ended;
+    const { handedOver } = await this.#inserts.add({ delivery, unstored });
+    await handedOver;
+  }
+
+  /** @returns each as it is being sent; undefined where it is to be stored first */
+  async #offer(some: readonly Delivery[]): Promise<(Unstored | undefined)[]> {
     const begun = await this.#dispatcher.sendUnstored(await this.#toBeSentFirst(some));
     const unstored = new Map(begun.map((each) => [each.delivery, each]));
-    const insert = async (delivery: Delivery) => {
-      const sent = unstored.get(delivery);
-      await sent?.ended;
-      return this.#inserts.add({ delivery, unstored: sent });
-    };
-    const stored = await Promise.all(some.map(insert));
-    await this.#handOver(stored.flatMap((delivery) => (delivery?.status === 'pending' ? delivery : [])));
-    return some.map(() => undefined);
+    return some.map((delivery) => unstored.get(delivery));
   }
 
   /** Those that may be sent before they are stored: none of them is stored already, or it would be sent twice for nothing. */
@@ -92,8 +101,16 @@ export class NewDeliveries implements AsyncDisposable {
     return suited.filter(({ _id }) => !there.has(_id));
   }
 
-  /** @returns each as it is stored; undefined where it is not there any more */
-  async #insert(items: readonly Item[]): Promise<(Delivery | undefined)[]> {
+  async #insert(items: readonly Item[]): Promise<Stored[]> {
+    const stored = await this.#store(items);
+    const handedOver = this.#handOver(stored.filter(({ status }) => status === 'pending'));
+    // Should that fail, it fails for each of them.
+    handedOver.catch(() => {});
+    return items.map(() => ({ handedOver }));
+  }
+
+  /** @returns them as they are stored, without those that are not there any more */
+  async #store(items: readonly Item[]): Promise<Delivery[]> {
     const documents = items.map(({ delivery, unstored }) => unstored?.close() ?? delivery);
     let present: ReadonlySet<string> = new Set();
     try {
@@ -104,8 +121,7 @@ export class NewDeliveries implements AsyncDisposable {
     }
     if (present.size === 0) return documents;
     const found = await this.#deliveries.find({ _id: { $in: [...present] } }).lean<Delivery[]>();
-    const earlier = new Map(found.map((delivery) => [delivery._id, delivery]));
-    return documents.map((delivery) => (present.has(delivery._id) ? earlier.get(delivery._id) : delivery));
+    return [...documents.filter(({ _id }) => !present.has(_id)), ...found];
   }
 }
 

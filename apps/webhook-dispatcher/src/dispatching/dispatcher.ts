@@ -148,10 +148,12 @@ export class Dispatcher implements AsyncDisposable {
     const until = performance.now() + unstoredMostMs;
     const mayWait = ({ delivery, sentForMs }: Unstored) =>
       performance.now() < until && sentForMs < unstoredMs && this.#speeds.isAnswering(delivery.webhook_id);
-    const timer = setInterval(() => {
+    const giveUp = () => {
       const late = begun.filter((each) => !mayWait(each));
       for (const each of late) if (each.giveUp()) this.#speeds.noteLate(each.delivery.webhook_id);
-    }, unstoredMs);
+    };
+    // Answers that are there already are read first: this process may be what is late.
+    const timer = setInterval(() => setImmediate(giveUp), unstoredMs);
     void Promise.all(begun.map(({ ended }) => ended)).then(() => clearInterval(timer));
   }
 

@@ -5,7 +5,7 @@ import { type Delivery, newDelivery } from '../deliveries/delivery.ts';
 import { NewDeliveries } from '../deliveries/new-deliveries.ts';
 import { exampleOf } from '../events/payload.ts';
 import { openTestDispatching, type TestDispatching } from '../testing/dispatching.ts';
-import { hang, type Receiver, status } from '../testing/receiver.ts';
+import { hang, type Receiver, startReceiver, status } from '../testing/receiver.ts';
 import type { Webhook } from '../webhooks/webhook.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
@@ -20,11 +20,11 @@ beforeEach(async () => {
 });
 afterEach(async () => at[Symbol.asyncDispose]());
 
-const made = (count: number): Delivery[] => {
+const made = (count: number, to = webhook): Delivery[] => {
   const now = new Date();
   const told = exampleOf('task.completed', now);
   return Array.from({ length: count }, () =>
-    newDelivery({ webhook, kind: 'event', event_id: newId(), project_id: null, told }, now, 30),
+    newDelivery({ webhook: to, kind: 'event', event_id: newId(), project_id: null, told }, now, 30),
   );
 };
 const store = (dispatcher: Dispatcher, some: readonly Delivery[]) =>
@@ -64,6 +64,20 @@ describe('deliveries that are sent before they are stored', () => {
     expect(all.map(({ status }) => status)).toEqual(Array(200).fill('succeeded'));
     const times = all.map(({ finished_at }) => finished_at?.getTime() ?? 0);
     expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(400);
+  });
+
+  test('are stored as they are answered, while an endpoint hangs that was offered some with them', async () => {
+    const answers: (() => void)[] = [];
+    await using silent = await startReceiver((response) => void answers.push(() => response.writeHead(204).end()));
+    const dispatcher = at.dispatcher({ limits: { unstoredMs: 600_000 } });
+    const hanging = await at.addWebhook(silent.url);
+    const storing = store(dispatcher, [...made(50), ...made(50, hanging), ...made(500)]);
+    await untilAllSucceeded(550);
+    expect(await at.deliveries.countDocuments()).toBe(550);
+    silent.answer = status(204);
+    for (const answer of answers) answer();
+    await storing;
+    expect(await at.count('succeeded')).toBe(600);
   });
 
   test('are tried again when they fail', async () => {
