@@ -41,6 +41,8 @@ export async function handle<Message>(
 ): Promise<void> {
   const { channel, consumer, closed, log } = reader;
   const about = { routing_key: delivery.fields.routingKey, message_id: delivery.properties.messageId };
+  // What waited for its turn meanwhile comes again.
+  if (closed.aborted) return;
   let parts: Part[];
   try {
     parts = partsOf(delivery);
