@@ -10,7 +10,7 @@ import { at, type Measured, startDispatcher, startMeasured } from './webhooks/se
 import { measureThroughput } from './webhooks/throughput.ts';
 
 const latencyEvents = Number(process.env.LATENCY_EVENTS ?? 300);
-const deliveries = Number(process.env.DELIVERIES ?? 10_000);
+const deliveries = Number(process.env.DELIVERIES ?? 20_000);
 const rounds = Number(process.env.ROUNDS ?? 3);
 const backlog = Number(process.env.BACKLOG ?? 100_000);
 

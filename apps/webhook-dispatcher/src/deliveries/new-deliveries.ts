@@ -6,11 +6,11 @@ import type { Unstored } from '../dispatching/unstored.ts';
 import type { Delivery, DeliveryModel } from './delivery.ts';
 
 /** Deliveries that are made, sent and stored at once: as many may come twice when the process dies. */
-const most = 400;
+const most = 600;
 /** Deliveries that are offered together to be sent before they are stored, and how often at the same time. */
 const offers = { most: 200, width: 4, pace: { everyMs: 20, burst: 10 } };
 /** Deliveries are stored as they are answered, those of so many milliseconds by one command. */
-const inserts = { gatherMs: 15, most: 500 };
+const inserts = { gatherMs: 20, most: 500 };
 
 /** A delivery that is to be stored. */
 interface Item {

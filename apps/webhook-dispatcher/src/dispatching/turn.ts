@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { tryAgain } from '@claude-cli/shared/amqp/retries';
 import { type ActiveSpan, inSpan } from '@claude-cli/shared/telemetry/tracing';
 import type { Delivery } from '../deliveries/delivery.ts';
 import { Envelope } from '../sending/envelope.ts';
@@ -10,7 +9,9 @@ import type { EndpointNews } from './endpoint-store.ts';
 import { type Health, healthAfter, reasonToDisable } from './health.ts';
 import { countAttempt } from './metrics.ts';
 import { Queue } from './queue.ts';
-import { type Result, resultOf } from './results.ts';
+import { Refill } from './refill.ts';
+import { resultOf } from './results.ts';
+import { storeResult } from './store-result.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { Unstored } from './unstored.ts';
 
@@ -25,6 +26,7 @@ export class Turn {
   readonly #queue: Queue;
   readonly #unstored = new WeakMap<Delivery, Unstored>();
   readonly #started = performance.now();
+  readonly #refilling = new Refill(() => this.pump());
   #webhook: Webhook;
   #health: Health;
   /** Nothing is sent without one. */
@@ -115,6 +117,7 @@ export class Turn {
   /** Do what can be done now. */
   pump(): void {
     const { limits, slots } = this.#around;
+    this.#refilling.clear();
     if (this.#state === 'over' || this.#releasing) return;
     if (this.#state === 'serving' && performance.now() - this.#started > limits.turnMs) this.#state = 'leaving';
     if (this.#mayBegin()) {
@@ -131,6 +134,11 @@ export class Turn {
   }
 
   readonly #pumpLater = () => this.pump();
+
+  /** Send more: where enough is under way, and enough waits, several at once. */
+  #refill(): void {
+    this.#refilling.ask(this.#inFlight > this.#window / 2 && this.#queue.ready >= this.#window);
+  }
 
   /** Give the endpoint up unless there is something to send within a moment: claiming it again costs more than keeping it. */
   #idle(): void {
@@ -214,7 +222,7 @@ export class Turn {
     this.#learn(outcome, limits, at);
     const reason = reasonToDisable(this.#health, outcome, limits, new Date());
     if (reason) this.leave();
-    else this.pump();
+    else this.#refill();
     await this.#settle(delivery, outcome, at, reason);
   }
 
@@ -230,24 +238,12 @@ export class Turn {
     const health = changed ? { ...this.#health, token: this.token } : undefined;
     this.#webhook.endpoint.failures = this.#health.failures;
     const result = { ...resultOf(delivery, outcome, at, this.#around.limits), health };
-    if (!(await this.#unstored.get(delivery)?.settle(result))) await this.#store(result, reason);
+    if (!(await this.#unstored.get(delivery)?.settle(result))) {
+      const end = await storeResult(this.#around, result, reason);
+      if (reason && end === 'done') this.#webhook.status = 'disabled';
+    }
     this.#queue.settled(delivery._id, result.next_attempt_at);
-    this.pump();
-  }
-
-  async #store(result: Result, reason: DisabledReason | undefined): Promise<void> {
-    const { results, disable, stopped, log } = this.#around;
-    const delivery_id = result.delivery._id;
-    const failed = (err: unknown) => log.warn({ err, delivery_id }, 'a result waits to be stored');
-    await tryAgain(
-      async () => {
-        await results.store(result);
-        if (!reason) return;
-        await disable(this.id, reason);
-        this.#webhook.status = 'disabled';
-      },
-      { limit: 3, signal: stopped, failed },
-    );
+    this.#refill();
   }
 
   #load(webhook: Webhook): void {
