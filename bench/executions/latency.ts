@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { at, createProject, createTasks, type Measured, watchTasks } from './platform.ts';
 
 const warmUp = 30;
 const timeoutMs = 20_000;
+/** Pause after each execution, so that the next one finds a platform that does nothing, in milliseconds. */
+const idleMs = Number(process.env.LATENCY_IDLE_MS ?? 300);
 
 /** Milliseconds from POST execute, one execution at a time. */
 export interface Latency {
@@ -21,6 +24,7 @@ export async function measureLatency(measured: Measured, executions: number): Pr
   const toStart: number[] = [];
   const toOutput: number[] = [];
   for (const [n, taskId] of taskIds.entries()) {
+    await delay(idleMs);
     const wallAtZero = clockOffset();
     const asked = wallAtZero + performance.now();
     // Output may arrive before the answer to the request.
