@@ -222,10 +222,11 @@ describe('the bus', () => {
   });
 
   test('handles no more events at once than it is to, however many come as one message', async () => {
+    const queue = bus.names.serviceQueue('webhook-dispatcher.events');
     let [atOnce, most] = [0, 0];
     const handled: string[] = [];
     await using _subscription = await bus.subscribe<AnyEvent>(
-      { exchange: 'events', patterns: [eventPattern('project', 'p6')], prefetch: 30 },
+      { queue, exchange: 'events', patterns: [eventPattern('project', 'p6')], prefetch: 30, atOnce: 30 },
       async ({ id }) => {
         most = Math.max(most, ++atOnce);
         await new Promise(setImmediate);

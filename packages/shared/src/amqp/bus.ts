@@ -196,7 +196,7 @@ export class Bus implements AsyncDisposable {
       const isOwn = subscription.queue === undefined;
       const consumer = isOwn ? `own ${subscription.exchange}` : queue.slice(this.names.events.lastIndexOf('.') + 1);
       const reader = { channel, queue, consumer, closed: closed.signal, log: this.#log };
-      const limiter = new Limiter(subscription.prefetch);
+      const limiter = new Limiter(subscription.atOnce ?? Number.POSITIVE_INFINITY);
       await channel.prefetch(subscription.prefetch);
       await channel.consume(queue, (delivery) => {
         if (delivery === null) void channel.close().catch(() => {});

@@ -15,8 +15,10 @@ export interface Subscription {
   exchange: 'events' | 'control';
   /** Routing patterns; see eventPattern. */
   patterns: readonly string[];
-  /** Events that are handled at once, however many one message brings; messages that are fetched ahead of that. */
+  /** Messages that are handled at once, and so many of the events that one may bring. */
   prefetch: number;
+  /** Events that are handled at once, however many the messages bring, for a durable queue; absent: all that they bring. */
+  atOnce?: number;
   /** Failures of the handler on one message, outages apart, after which the message is set aside; see usualAttempts. */
   attempts?: number;
 }
