@@ -11,7 +11,8 @@ export async function admit(ctx: Context, connection: Connection, userId: string
     if (connection.closed) await ctx.leases.release(userId, connection.id);
     return;
   }
-  if (admitted) ctx.connections.release(connection);
+  // Over all replicas too: a renewal may have counted it while it waited for the answer.
+  if (admitted) await release(ctx, connection);
   const limit = ctx.limits.connectionsPerUser;
   const message = `At most ${limit} connections per user`;
   throw new Refusal(new PlatformError('RESOURCE_LIMIT_EXCEEDED', message, { limit }), 4429);

@@ -74,6 +74,31 @@ async function lookAt(port: number, replicas: number): Promise<Redis> {
     await until('its connections to be free', () => other.ctx.leases.take('somebody', 'new'));
   });
 
+  test('do not go on counting a connection that is renewed while it is refused', async () => {
+    const port = await freePort();
+    await startRedis(port);
+    const limits = { connectionsPerUser: 1, leaseMs: 60_000 };
+    await using platform = await Platform.start(limits, { REDIS_URL: `redis://127.0.0.1:${port}` });
+    await using other = await platform.startReplica();
+    const counted = await lookAt(port, 2);
+    const user = platform.user();
+    await platform.signIn(user);
+    const client = await platform.connect(user.session, {}, other);
+    const { connections, leases } = other.ctx;
+    redis?.kill('SIGSTOP');
+    const refusal = client.ask({ type: 'authenticate', token: platform.token(user) });
+    const ids = await until('it to be asked for', () => {
+      const byUser = connections.idsByUser();
+      return byUser.size > 0 && byUser;
+    });
+    const renewal = leases.renew(ids);
+    redis?.kill('SIGCONT');
+    expect((await refusal).data.code).toBe('RESOURCE_LIMIT_EXCEEDED');
+    await renewal;
+    const [key = ''] = await counted.keys('*');
+    expect(await counted.zcard(key)).toBe(1);
+  });
+
   test('count each for itself while Redis is away, and together again afterwards', async () => {
     const port = await freePort();
     await startRedis(port);

@@ -53,9 +53,12 @@ export class ConnectionLeases {
 
   /** Go on counting connections. @param byUser ids of connections */
   async renew(byUser: ReadonlyMap<string, readonly string[]>): Promise<void> {
-    for (const [userId, connectionIds] of byUser) {
-      await this.#try((redis) => redis.eval(renewScript, 1, keyOf(userId), this.#limits.leaseMs, ...connectionIds));
-    }
+    const { leaseMs } = this.#limits;
+    // All sent at once: one that is released meanwhile is taken away after it was renewed, not before.
+    const renewals = [...byUser].map(([userId, connectionIds]) =>
+      this.#try((redis) => redis.eval(renewScript, 1, keyOf(userId), leaseMs, ...connectionIds)),
+    );
+    await Promise.all(renewals);
   }
 
   async #try(run: (redis: Redis) => Promise<unknown>): Promise<unknown> {
