@@ -9,8 +9,8 @@ import type { Delivery, DeliveryModel } from './delivery.ts';
 const most = 600;
 /** Deliveries that are offered together to be sent before they are stored, and how often at the same time. */
 const offers = { most: 200, width: 4, pace: { everyMs: 20, burst: 10 } };
-/** Deliveries are stored as they are answered, those of so many milliseconds by one command. */
-const inserts = { gatherMs: 20, most: 500 };
+/** Deliveries are stored as they are answered, those of so many milliseconds by one command; the next gather while they are. */
+const inserts = { gatherMs: 20, most: 500, width: 2 };
 
 /** A delivery that is to be stored. */
 interface Item {
