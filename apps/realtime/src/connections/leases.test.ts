@@ -5,6 +5,7 @@ import { freePort } from '@claude-cli/shared/testing/free-port';
 import { until } from '@claude-cli/shared/testing/until';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { Limits } from '../limits.ts';
 import { Platform, type Replica } from '../testing/platform.ts';
 
 const isThere = spawnSync('redis-server', ['--version']).status === 0;
@@ -38,14 +39,22 @@ async function lookAt(port: number, replicas: number): Promise<Redis> {
   return client;
 }
 
+/** Two replicas with one Redis, once both are connected to it. */
+async function startReplicas(limits: Partial<Limits>) {
+  const port = await freePort();
+  await startRedis(port);
+  await using stack = new AsyncDisposableStack();
+  const platform = stack.use(await Platform.start(limits, { REDIS_URL: `redis://127.0.0.1:${port}` }));
+  const other = stack.use(await platform.startReplica());
+  const counted = await lookAt(port, 2);
+  const started = stack.move();
+  return { port, platform, other, counted, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
 (isThere ? describe : describe.skip)('replicas with one Redis', () => {
   test('count the connections of a user together, and those of a replica that died only for a while', async () => {
-    const port = await freePort();
-    await startRedis(port);
-    const limits = { connectionsPerUser: 3, leaseMs: 1_500 };
-    await using platform = await Platform.start(limits, { REDIS_URL: `redis://127.0.0.1:${port}` });
-    await using other = await platform.startReplica();
-    const counted = await lookAt(port, 2);
+    await using started = await startReplicas({ connectionsPerUser: 3, leaseMs: 1_500 });
+    const { platform, other, counted } = started;
     const user = platform.user();
     const [first] = [await platform.signIn(user), await platform.signIn(user, other), await platform.signIn(user)];
     const refused = async (replica: Replica) => {
@@ -75,12 +84,8 @@ async function lookAt(port: number, replicas: number): Promise<Redis> {
   });
 
   test('do not go on counting a connection that is renewed while it is refused', async () => {
-    const port = await freePort();
-    await startRedis(port);
-    const limits = { connectionsPerUser: 1, leaseMs: 60_000 };
-    await using platform = await Platform.start(limits, { REDIS_URL: `redis://127.0.0.1:${port}` });
-    await using other = await platform.startReplica();
-    const counted = await lookAt(port, 2);
+    await using started = await startReplicas({ connectionsPerUser: 1, leaseMs: 60_000 });
+    const { platform, other, counted } = started;
     const user = platform.user();
     await platform.signIn(user);
     const client = await platform.connect(user.session, {}, other);
@@ -100,12 +105,8 @@ async function lookAt(port: number, replicas: number): Promise<Redis> {
   });
 
   test('count each for itself while Redis is away, and together again afterwards', async () => {
-    const port = await freePort();
-    await startRedis(port);
-    const limits = { connectionsPerUser: 2, leaseMs: 900 };
-    await using platform = await Platform.start(limits, { REDIS_URL: `redis://127.0.0.1:${port}` });
-    await using other = await platform.startReplica();
-    await lookAt(port, 2);
+    await using started = await startReplicas({ connectionsPerUser: 2, leaseMs: 900 });
+    const { port, platform, other } = started;
     const user = platform.user();
     await platform.signIn(user);
     await platform.signIn(user);
