@@ -84,9 +84,12 @@ export class Connections {
     return [...(this.#byUser.get(userId) ?? [])];
   }
 
-  /** Ids of the connections of each user. */
-  idsByUser(): Map<string, string[]> {
-    return new Map([...this.#byUser].map(([userId, own]) => [userId, [...own].map(({ id }) => id)]));
+  /** Users with the ids of their connections, each as they are when they are asked for. */
+  *idsByUser(): Generator<[userId: string, connectionIds: string[]]> {
+    for (const userId of [...this.#byUser.keys()]) {
+      const own = this.ofUser(userId);
+      if (own.length > 0) yield [userId, own.map(({ id }) => id)];
+    }
   }
 
   /** Ping all; those that did not answer the previous ping are cut. */

@@ -92,16 +92,34 @@ async function startReplicas(limits: Partial<Limits>) {
     const { connections, leases } = other.ctx;
     redis?.kill('SIGSTOP');
     const refusal = client.ask({ type: 'authenticate', token: platform.token(user) });
-    const ids = await until('it to be asked for', () => {
-      const byUser = connections.idsByUser();
-      return byUser.size > 0 && byUser;
-    });
-    const renewal = leases.renew(ids);
+    await until('it to be asked for', () => connections.ofUser(user.id).length > 0);
+    const renewal = leases.renew(connections.idsByUser());
     redis?.kill('SIGCONT');
     expect((await refusal).data.code).toBe('RESOURCE_LIMIT_EXCEEDED');
     await renewal;
     const [key = ''] = await counted.keys('*');
     expect(await counted.zcard(key)).toBe(1);
+  });
+
+  test('do not go on counting a connection that is released while others are renewed', async () => {
+    await using started = await startReplicas({ leaseMs: 60_000 });
+    const { platform, other, counted } = started;
+    const [staying, going] = [platform.user(), platform.user()];
+    await platform.signIn(staying, other);
+    const leaving = await platform.signIn(going, other);
+    const { connections, leases } = other.ctx;
+    redis?.kill('SIGSTOP');
+    const renewal = leases.renew(connections.idsByUser());
+    leaving.socket.close();
+    await until('it to be released', () => connections.ofUser(going.id).length === 0);
+    redis?.kill('SIGCONT');
+    await renewal;
+    await leaving.closed;
+    const keys = await until('its key to be gone', async () => {
+      const left = await counted.keys('*');
+      return left.length === 1 && left;
+    });
+    expect(await counted.zcard(keys[0] ?? '')).toBe(1);
   });
 
   test('count each for itself while Redis is away, and together again afterwards', async () => {

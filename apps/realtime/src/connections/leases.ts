@@ -51,14 +51,14 @@ export class ConnectionLeases {
     await this.#try((redis) => redis.zrem(keyOf(userId), connectionId));
   }
 
-  /** Go on counting connections. @param byUser ids of connections */
-  async renew(byUser: ReadonlyMap<string, readonly string[]>): Promise<void> {
-    const { leaseMs } = this.#limits;
-    // All sent at once: one that is released meanwhile is taken away after it was renewed, not before.
-    const renewals = [...byUser].map(([userId, connectionIds]) =>
-      this.#try((redis) => redis.eval(renewScript, 1, keyOf(userId), leaseMs, ...connectionIds)),
-    );
-    await Promise.all(renewals);
+  /**
+   * Go on counting connections.
+   * @param byUser users with the ids of their connections, read one by one: what was released meanwhile must not be among them
+   */
+  async renew(byUser: Iterable<[userId: string, connectionIds: readonly string[]]>): Promise<void> {
+    for (const [userId, connectionIds] of byUser) {
+      await this.#try((redis) => redis.eval(renewScript, 1, keyOf(userId), this.#limits.leaseMs, ...connectionIds));
+    }
   }
 
   async #try(run: (redis: Redis) => Promise<unknown>): Promise<unknown> {

@@ -9,7 +9,7 @@ import { type Told, toldOf } from './payload.ts';
 
 /** Events that are matched together at most. */
 const most = 200;
-/** Messages that are taken from the queue, and events that are handled, at once: while some are matched, the deliveries of others are sent and stored. */
+/** Messages that are read, and events that are handled, at once: while some are matched, deliveries of others are sent and stored. */
 const prefetch = 3 * most;
 /** How often events are matched, unless there are many: a question costs the same whether one event is asked about or fifty. */
 const pace = { everyMs: 50, burst: 8 };

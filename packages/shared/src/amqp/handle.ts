@@ -17,7 +17,10 @@ export interface Subscription {
   patterns: readonly string[];
   /** Messages that are handled at once, and so many of the events that one may bring. */
   prefetch: number;
-  /** Events that are handled at once, however many the messages bring, for a durable queue; absent: all that they bring. */
+  /**
+   * Events that are handled at once, however many the messages bring; absent: all that they bring. For a durable queue alone: what
+   * waits for its turn while the channel is lost comes again from nowhere else.
+   */
   atOnce?: number;
   /** Failures of the handler on one message, outages apart, after which the message is set aside; see usualAttempts. */
   attempts?: number;
