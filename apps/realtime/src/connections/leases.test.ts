@@ -102,7 +102,7 @@ async function startReplicas(limits: Partial<Limits>) {
   });
 
   test('do not go on counting a connection that is released while others are renewed', async () => {
-    await using started = await startReplicas({ leaseMs: 60_000 });
+    await using started = await startReplicas({ leaseMs: 3_600_000 });
     const { platform, other, counted } = started;
     const [staying, going] = [platform.user(), platform.user()];
     await platform.signIn(staying, other);
